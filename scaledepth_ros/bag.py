@@ -312,7 +312,7 @@ def decode_image(message: Any) -> npt.NDArray[Any]:
     image = packed.reshape(message.height, message.width, channels)
     if conversion is not None:
         image = np.asarray(cv2.cvtColor(image, conversion))
-    return image[:, :, 0] if channels == 1 and conversion is None else image
+    return np.asarray(image[:, :, 0] if channels == 1 and conversion is None else image)
 
 
 def decode_cloud(message: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8] | None]:
