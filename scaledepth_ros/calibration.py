@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-
 from scaledepth_ros.errors import CameraInfoError
+import yaml
 
 _MAX_YAML_BYTES = 1 << 20
 _EXPECTED_YAML = 'expected the calibration YAML that camera_calibration writes'

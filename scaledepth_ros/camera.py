@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
 from scaledepth_ros.calibration import (
     check_matrix,
     field,
@@ -266,6 +265,7 @@ class CameraModel:
             CameraInfoError: If the rectangle is empty or not inside the image.
 
         """
+        x, y = integer(x, 'x'), integer(y, 'y')
         if not (width > 0 and height > 0 and x >= 0 and y >= 0
                 and x + width <= self.width and y + height <= self.height):
             raise CameraInfoError(

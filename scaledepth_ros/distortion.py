@@ -17,7 +17,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
 from scaledepth_ros.errors import CameraInfoError
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -106,9 +105,9 @@ class PolynomialLens(Lens):
         radius = np.tan(np.linspace(0.0, _MAX_ANGLE_RAD, _TABLE_SIZE))
         with np.errstate(all='ignore'):
             factor, _, denominator = self._radial(radius * radius)
-            end = _rising_end(np.where(denominator > 0.0, radius * factor, np.nan), coefficients)
-        self._radius_table = radius[:end]
-        self._distorted_table = (radius * factor)[:end]
+            distorted = np.where(denominator > 0.0, radius * factor, np.nan)
+        end = _rising_end(distorted, coefficients)
+        self._radius_table, self._distorted_table = radius[:end], distorted[:end]
         self.max_radius = float(self._radius_table[-1])
 
     def distort(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -335,7 +334,9 @@ def _known() -> str:
 
 def _rising_end(values: FloatArray, coefficients: Sequence[float]) -> int:
     """Return how many values from the first on are finite and rise strictly."""
-    falls = np.flatnonzero(~((np.diff(values) > 0.0) & np.isfinite(values[1:])))
+    with np.errstate(all='ignore'):
+        rises = np.diff(values) > 0.0
+    falls = np.flatnonzero(~(rises & np.isfinite(values[1:])))
     end = int(falls[0]) + 1 if falls.size else values.size
     if end < 2:
         raise CameraInfoError(
