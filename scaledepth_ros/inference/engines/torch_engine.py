@@ -1,0 +1,79 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The reference engine: PyTorch on a CPU or a CUDA device."""
+
+import gc
+
+from scaledepth_ros.errors import DeviceError
+from scaledepth_ros.inference.engines import EngineOutput, Floats
+from scaledepth_ros.model.scaledepth import ScaleDepth
+import torch
+
+PRECISIONS = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
+
+
+def pick_device(device: str) -> str:
+    """
+    Return the torch device for a wish: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+
+    Raises:
+        DeviceError: The device is not known or not there.
+    """
+    if device == 'auto':
+        return 'cuda' if torch.cuda.is_available() else 'cpu'
+    try:
+        kind = torch.device(device)
+    except RuntimeError as error:
+        raise DeviceError(f'device is {device!r}; expected auto, cpu, cuda or cuda:N.') from error
+    if kind.type not in ('cpu', 'cuda'):
+        raise DeviceError(f'device is {device!r}; expected auto, cpu, cuda or cuda:N.')
+    if kind.type == 'cuda' and (kind.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f'device is {device!r}, but {torch.cuda.device_count()} CUDA devices are visible; '
+            'use device cpu, or check the driver with nvidia-smi.')
+    return device
+
+
+class TorchEngine:
+    """
+    Runs the network with PyTorch.
+
+    Args:
+        model: Network in evaluation mode; the engine takes it over.
+        device: 'cpu' or 'cuda[:N]', from pick_device.
+        precision: 'fp32', 'bf16' or 'fp16' for matrix products; outputs are float32.
+    """
+
+    name = 'torch'
+
+    def __init__(self, model: ScaleDepth, device: str, precision: str) -> None:
+        self.device = device
+        self._dtype = PRECISIONS[precision]
+        self._autocast = self._dtype != torch.float32
+        module: torch.nn.Module = model.requires_grad_(False).to(device)
+        # The layout that convolutions run fastest in.
+        self._model = module.to(memory_format=torch.channels_last)
+
+    def run(self, image_B3HW: Floats) -> EngineOutput:
+        """Return what the network says of RGB images, 0 to 255."""
+        kind = torch.device(self.device).type
+        with torch.inference_mode(), torch.autocast(kind, self._dtype, self._autocast):
+            image = torch.from_numpy(image_B3HW)
+            if kind == 'cuda':
+                image = image.pin_memory().to(self.device, non_blocking=True)
+            out = self._model(image.contiguous(memory_format=torch.channels_last))
+            batch = len(image_B3HW)
+            # One tensor, so that a device is waited for once.
+            parts = [out.relative_depth, out.deviation, out.scale_m, out.scene_logits]
+            flat = torch.cat([part.float().reshape(batch, -1) for part in parts], dim=1).cpu()
+        pieces = torch.split(flat, [part[0].numel() for part in parts], dim=1)
+        arrays = [piece.reshape(part.shape).numpy()
+                  for piece, part in zip(pieces, parts, strict=True)]
+        return EngineOutput(*arrays)
+
+    def close(self) -> None:
+        """Free the weights."""
+        del self._model
+        gc.collect()
+        if self.device != 'cpu':
+            torch.cuda.empty_cache()

@@ -1,0 +1,196 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Predictor: an RGB image goes in, metric depth at the image's resolution comes out."""
+
+from collections.abc import Sequence
+from importlib import resources
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.errors import ConfigError, DeviceError, ImageError
+from scaledepth_ros.inference.engines import Engine
+from scaledepth_ros.inference.engines.torch_engine import pick_device, PRECISIONS, TorchEngine
+from scaledepth_ros.model.build import build_model, preset, PRESETS
+from scaledepth_ros.model.checkpoint import load_model, WeightsInfo
+from scaledepth_ros.model.scaledepth import DepthOutput, ScaleDepth
+from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
+from scaledepth_ros.preprocessing import check_rgb, network_size, to_network_input
+import torch
+
+_RANDOM_SEED = 0
+
+
+class Predictor:
+    """
+    Metric depth from single images.
+
+    Args:
+        model: Preset name ('lite', 'nk', 'n', 'k') or the path of a .safetensors model file.
+        weights: Model file to use instead of the preset's own.
+        device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+        engine: 'auto', 'torch'.
+        precision: 'auto', 'fp32', 'bf16' or 'fp16'; 'auto' is fp16 on CUDA and fp32 elsewhere.
+
+    Raises:
+        CheckpointError: A weights file is missing, damaged or of another network.
+        ConfigError: An unknown model, engine or precision.
+        DeviceError: The device or the engine is absent.
+    """
+
+    def __init__(
+        self, model: str = 'lite', *, weights: str | Path | None = None, device: str = 'auto',
+        engine: str = 'auto', precision: str = 'auto',
+    ) -> None:
+        if precision not in (*PRECISIONS, 'auto'):
+            raise ConfigError(
+                f'precision is {precision!r}; expected auto or one of {sorted(PRECISIONS)}.')
+        if engine not in ('auto', 'torch'):
+            raise ConfigError(f"engine is {engine!r}; expected 'auto' or 'torch'.")
+        torch_device = pick_device(device)
+        network, self.weights = load_network(model, weights)
+        self.config = network.config
+        self.max_depth_m = network.config.max_depth_m
+        self._has_scenes = bool(network.scene_scale.text_embeddings.any())
+        if precision == 'auto':
+            precision = 'fp32' if torch_device == 'cpu' else 'fp16'
+        self.precision = precision
+        self._engine: Engine | None = TorchEngine(network, torch_device, precision)
+        self.device = self._engine.device
+        self.engine = self._engine.name
+
+    def infer(
+        self, rgb_HW3: npt.NDArray[np.uint8], camera: CameraModel | None = None,
+    ) -> DepthOutput:
+        """
+        Return the metric depth of one image.
+
+        Args:
+            rgb_HW3: RGB image, uint8.
+            camera: Its intrinsics; without them the network's canonical field of view is
+                assumed, and depth is wrong by the ratio of the focal lengths.
+
+        Raises:
+            ImageError: The image has the wrong shape or type.
+            CameraInfoError: The intrinsics do not belong to an image of this size.
+        """
+        return self.infer_batch([rgb_HW3], [camera])[0]
+
+    def infer_batch(
+        self, images: Sequence[npt.NDArray[np.uint8]], cameras: Sequence[CameraModel | None],
+    ) -> list[DepthOutput]:
+        """
+        Return the metric depth of several images with as few network runs as possible.
+
+        Images whose network input has the same size share a run.
+
+        Raises:
+            ImageError, CameraInfoError: As infer; ImageError too if the counts differ.
+        """
+        if len(images) != len(cameras):
+            raise ImageError(f'{len(images)} images came with {len(cameras)} cameras; expected '
+                             'one camera, or None, for each image.')
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, (rgb, camera) in enumerate(zip(images, cameras, strict=True)):
+            check_rgb(rgb)
+            if camera is not None:
+                camera.check_image(*rgb.shape[:2])
+            groups.setdefault(self.network_size(*rgb.shape[:2]), []).append(index)
+        outputs: dict[int, DepthOutput] = {}
+        for size, indices in groups.items():
+            batch = np.stack([to_network_input(images[index], size) for index in indices])
+            said = self._running_engine().run(batch)
+            for row, index in enumerate(indices):
+                scale_m = float(said.scale_m[row, 0]) * self._focal_ratio(cameras[index], size)
+                outputs[index] = self._output(
+                    images[index].shape[:2], scale_m, said.relative_depth[row, 0],
+                    said.deviation[row, 0], said.scene_logits[row])
+        return [outputs[index] for index in range(len(images))]
+
+    def network_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the (height, width) at which the network sees an image of this size."""
+        return network_size(height, width, self.config.input_pixels, self.config.size_divisor)
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run once on a grey image, so that the first real one is as fast as the others."""
+        self.infer(np.full((height, width, 3), 127, np.uint8))
+
+    def close(self) -> None:
+        """Free the network's memory; further calls raise DeviceError."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _running_engine(self) -> Engine:
+        if self._engine is None:
+            raise DeviceError('This predictor is closed; make a new one.')
+        return self._engine
+
+    def _focal_ratio(self, camera: CameraModel | None, size: tuple[int, int]) -> float:
+        canonical = self.config.canonical_focal_px
+        if canonical is None or camera is None:
+            return 1.0
+        # The two axes may be scaled a little differently; area keeps the mean of both.
+        scale = math.sqrt((size[0] * size[1]) / (camera.height * camera.width))
+        return camera.focal_px * scale / canonical
+
+    def _output(
+        self, shape: tuple[int, ...], scale_m: float, relative: npt.NDArray[np.float32],
+        deviation: npt.NDArray[np.float32], logits: npt.NDArray[np.float32],
+    ) -> DepthOutput:
+        height, width = shape[:2]
+        relative = _resize(relative, height, width)
+        deviation = _resize(deviation, height, width)
+        depth_m = relative * np.float32(scale_m)
+        if not np.isfinite(scale_m) or not np.isfinite(depth_m[0, 0]):
+            depth_m[~np.isfinite(depth_m)] = np.nan
+        probabilities = None
+        if self._has_scenes:
+            shifted = np.exp(logits - logits.max())
+            probabilities = shifted / shifted.sum()
+        return DepthOutput(
+            depth_m=depth_m, relative_depth=relative,
+            uncertainty_m=deviation * np.float32(scale_m), scale_m=scale_m,
+            scene=(SCENE_CATEGORIES[int(probabilities.argmax())]
+                   if probabilities is not None else None),
+            scene_probabilities=probabilities)
+
+
+def _resize(
+    values: npt.NDArray[np.float32], height: int, width: int,
+) -> npt.NDArray[np.float32]:
+    return np.asarray(
+        cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def load_network(model: str, weights: str | Path | None) -> tuple[ScaleDepth, WeightsInfo]:
+    """
+    Return a network and where its weights come from.
+
+    Args:
+        model: Preset name or the path of a model file.
+        weights: Model file to use instead of the preset's own.
+
+    Raises:
+        CheckpointError: A weights file is missing, damaged or of another network.
+        ConfigError: The model is neither a preset nor a model file.
+    """
+    if weights is None and model.endswith('.safetensors'):
+        return load_model(model)
+    config = preset(model)
+    packaged = resources.files('scaledepth_ros.model') / 'weights' / f'{model}.safetensors'
+    if weights is not None:
+        return load_model(weights)
+    if packaged.is_file():
+        with resources.as_file(packaged) as path:
+            return load_model(path)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_RANDOM_SEED)
+        network = build_model(config).eval()
+    return network, WeightsInfo(description=f'{model}: random (untrained)', trained=False)
+
+
+__all__ = ['load_network', 'Predictor', 'PRESETS']
