@@ -19,7 +19,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from scaledepth_ros.errors import ImageError, SourceError
 
 # REP 103: a camera link looks along x with z up, its optical frame along z with y down.
@@ -184,7 +183,7 @@ class BagReader:
     """
 
     def __init__(self, path: str | Path) -> None:
-        from rosbags.highlevel import AnyReader, AnyReaderError
+        from rosbags.highlevel import AnyReader
 
         self.path = Path(path)
         typestore = _typestore()
@@ -194,8 +193,8 @@ class BagReader:
         try:
             self._reader = AnyReader([self.path], default_typestore=typestore)
             self._reader.open()
-        # A damaged file may fail in any of the readers underneath, each with errors of its own.
-        except (AnyReaderError, OSError, ValueError, AssertionError, struct.error) as error:
+        # A damaged file fails anywhere in the readers underneath, even with a TypeError.
+        except Exception as error:
             raise SourceError(
                 f'{self.path} cannot be read as a bag: {error}. Expected a complete rosbag2 '
                 'folder with metadata.yaml, an .mcap or .db3 file, or a ROS 1 .bag file.'
@@ -224,15 +223,21 @@ class BagReader:
         Yields:
             The messages, deserialized.
 
+        Raises:
+            SourceError: The bag is damaged further on.
+
         """
         connections = [c for c in self._reader.connections if topics is None or c.topic in topics]
         if not connections:
             return
-        for connection, stamp_ns, raw in self._reader.messages(connections):
-            yield BagMessage(
-                topic=connection.topic, message_type=str(connection.msgtype), stamp_ns=stamp_ns,
-                value=self._reader.deserialize(raw, connection.msgtype),
-            )
+        try:
+            for connection, stamp_ns, raw in self._reader.messages(connections):
+                yield BagMessage(
+                    topic=connection.topic, message_type=str(connection.msgtype),
+                    stamp_ns=stamp_ns, value=self._reader.deserialize(raw, connection.msgtype),
+                )
+        except Exception as error:
+            raise SourceError(f'{self.path} is damaged and ends early: {error}.') from error
 
 
 def _latched_qos() -> Any:

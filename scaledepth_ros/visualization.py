@@ -19,7 +19,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from scaledepth_ros.errors import ImageError, SourceError
 
 FloatMap = npt.NDArray[np.floating]

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-import yaml
-
 from scaledepth_ros.bag import (
     BagReader,
     BagWriter,
@@ -22,6 +20,7 @@ from scaledepth_ros.bag import (
     stamp_ns_of,
 )
 from scaledepth_ros.errors import ImageError, SourceError
+import yaml
 
 STAMP_NS = 1_700_000_000_123_456_789
 
@@ -176,6 +175,17 @@ def test_what_is_no_bag_is_refused_with_its_name(tmp_path: Path, path: str, text
     with pytest.raises(SourceError, match=text) as caught:
         BagReader(tmp_path / path)
     assert path.split('/')[-1] in str(caught.value)
+
+
+def test_damage_in_the_middle_is_told_after_what_is_whole(tmp_path: Path) -> None:
+    write_depth_bag(tmp_path / 'run')
+    file = tmp_path / 'run' / 'run.mcap'
+    data = bytearray(file.read_bytes())
+    start = data.index(b'zstd') + 12  # the compressed chunk begins after its length
+    data[start:start + 40] = bytes(40)
+    file.write_bytes(data)
+    with BagReader(file) as bag, pytest.raises(SourceError, match='is damaged and ends early'):
+        list(bag.messages())
 
 
 def test_an_existing_bag_is_not_overwritten(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-
 from scaledepth_ros.errors import ImageError, SourceError
 from scaledepth_ros.visualization import (
     color_bar,

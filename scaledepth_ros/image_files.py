@@ -1,0 +1,183 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Which files of a folder are colour images, and what an ``index.csv`` beside them knows.
+
+Folders of RGB-D data keep depth images next to the colour ones, often under the same stem. A
+16-bit or one-channel image is taken for depth where a colour image could stand in its place.
+"""
+
+import csv
+from dataclasses import dataclass
+import math
+from pathlib import Path
+import re
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.errors import SourceError
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
+# How far above a folder of images its index.csv is looked for.
+_PARENTS = 3
+_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexedFrame:
+    """What an ``index.csv`` says of one image: intrinsics if known, and its depth image."""
+
+    intrinsics_px: tuple[float, float, float, float] | None
+    depth_path: Path
+    depth_scale: float
+
+    def camera(self, height: int, width: int) -> CameraModel | None:
+        """Give the camera model of the image, whose size the file does not state."""
+        if self.intrinsics_px is None:
+            return None
+        fx_px, fy_px, cx_px, cy_px = self.intrinsics_px
+        return CameraModel(width=width, height=height, fx_px=fx_px, fy_px=fy_px, cx_px=cx_px,
+                           cy_px=cy_px)
+
+    def read_depth_m(self) -> npt.NDArray[np.float32]:
+        """Read the depth image [m], NaN where unknown."""
+        stored = cv2.imread(str(self.depth_path), cv2.IMREAD_UNCHANGED)
+        if stored is None or stored.ndim != 2 or stored.dtype != np.uint16:
+            raise SourceError(
+                f'{self.depth_path} is not a readable 16-bit image of one channel, as depth in an '
+                'index.csv has to be.'
+            )
+        depth_m = np.divide(stored, self.depth_scale, dtype=np.float32)
+        depth_m[stored == 0] = np.nan
+        return depth_m
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Give the sorting key that puts ``frame9`` before ``frame10``."""
+    parts = re.split(r'(\d+)', path.name)
+    return [(1, int(p), '') if p.isdecimal() else (0, 0, p.lower()) for p in parts]
+
+
+def colour_images(folder: Path) -> list[Path]:
+    """
+    List the colour images of a folder in natural order.
+
+    Depth images are left out: every 16-bit image of one channel, and a one-channel image with
+    the stem of another image.
+
+    Args:
+        folder: Where to look, not below.
+
+    Returns:
+        At least one path.
+
+    Raises:
+        SourceError: There is none.
+
+    """
+    images = sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES),
+                    key=natural_key)
+    stems = [p.stem for p in images]
+    chosen = [p for p in images if not _is_depth(p, has_twin=stems.count(p.stem) > 1)]
+    if not chosen:
+        raise SourceError(
+            f'{folder} holds {len(images)} images, none of them a colour image; expected files '
+            f'ending in {", ".join(IMAGE_SUFFIXES)}.'
+        )
+    return chosen
+
+
+def _is_depth(path: Path, *, has_twin: bool) -> bool:
+    if path.suffix.lower() == '.png':
+        with path.open('rb') as file:
+            header = file.read(26)
+        # A damaged file is no depth image; reading it will tell what is wrong with it.
+        if len(header) < 26 or not header.startswith(_PNG_SIGNATURE):
+            return False
+        bits, has_colour = header[24], bool(header[25] & 2)
+    elif path.suffix.lower() in ('.tif', '.tiff', '.pgm'):
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if image is None:
+            return False
+        bits, has_colour = 8 * image.dtype.itemsize, image.ndim == 3
+    else:
+        return False
+    return not has_colour and (bits > 8 or has_twin)
+
+
+def read_index(images: list[Path]) -> dict[Path, IndexedFrame]:
+    """
+    Look the images up in the nearest ``index.csv`` in their folder or up to three above.
+
+    Args:
+        images: Images of one folder.
+
+    Returns:
+        What is known, by path; empty if there is no such file or it lists none of them.
+
+    Raises:
+        SourceError: A row of one of the images is senseless.
+
+    """
+    folder = images[0].resolve().parent
+    wanted = {p.resolve(): p for p in images}
+    for parent in (folder, *folder.parents[:_PARENTS]):
+        index = parent / 'index.csv'
+        if not index.is_file():
+            continue
+        found: dict[Path, IndexedFrame] = {}
+        with index.open(newline='', encoding='utf-8') as file:
+            rows = csv.DictReader(file)
+            if not {'rgb', 'depth', 'depth_scale'} <= set(rows.fieldnames or ()):
+                return {}
+            for row in rows:
+                image = wanted.get(parent / (row['rgb'] or ''))
+                if image is not None:
+                    found[image] = _parse_row(f'{index}:{rows.line_num}', row, parent)
+        return found
+    return {}
+
+
+def _parse_row(where: str, row: dict[str, str], root: Path) -> IndexedFrame:
+    try:
+        depth_scale = float(row['depth_scale'])
+        fx_px, fy_px, cx_px, cy_px = (float(row.get(name) or 'nan')
+                                      for name in ('fx', 'fy', 'cx', 'cy'))
+    except ValueError as error:
+        raise SourceError(f'{where}: {error}; expected numbers.') from error
+    if not depth_scale > 0:
+        raise SourceError(
+            f'{where}: depth_scale is {depth_scale:g}; expected the stored value of one metre.'
+        )
+    intrinsics_px = (fx_px, fy_px, cx_px, cy_px)
+    return IndexedFrame(
+        intrinsics_px=intrinsics_px if all(map(math.isfinite, intrinsics_px)) else None,
+        depth_path=root / row['depth'], depth_scale=depth_scale,
+    )
+
+
+def read_rgb(path: Path, *, upright: bool = True) -> npt.NDArray[np.uint8]:
+    """
+    Read an image as RGB.
+
+    Args:
+        path: The file.
+        upright: Turn it as its EXIF orientation says; depth images have none, so their partners
+            are read without.
+
+    Returns:
+        (H, W, 3) uint8; a grey image is repeated, 16 bits are reduced to 8.
+
+    Raises:
+        SourceError: The file cannot be decoded.
+
+    """
+    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    bgr = cv2.imread(str(path), flags)
+    if bgr is None:
+        raise SourceError(
+            f'{path} cannot be decoded as an image; it is missing, damaged or of an unknown kind.'
+        )
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)

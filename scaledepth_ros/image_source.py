@@ -1,0 +1,294 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Images with intrinsics from anywhere: simulation, folder, file, video, bag or camera.
+
+``open_source`` takes what a person types:
+
+- ``simulated``, ``simulated:street`` or ``simulated:corridor:7`` (kind and seed);
+- a folder of images (see ``image_files`` for which of its files count), or one image;
+- a video file;
+- a bag with Image or CompressedImage messages;
+- a V4L2 camera, ``/dev/video0``.
+"""
+
+from collections.abc import Iterator
+import logging
+from pathlib import Path
+import time
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scaledepth_ros.bag import BagReader, decode_image, stamp_ns_of
+from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.errors import ImageError, SourceError
+from scaledepth_ros.image_files import colour_images, IMAGE_SUFFIXES, read_index, read_rgb
+from scaledepth_ros.source_options import (
+    ASSUMED_FOV_DEG,
+    ImageSource,
+    SourceFrame,
+    SourceOptions,
+)
+
+_BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
+_IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+_INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
+
+_logger = logging.getLogger(__name__)
+
+
+class SimulatedSource(ImageSource):
+    """A camera that moves through a procedural scene, with exact depth."""
+
+    def __init__(self, spec: str, options: SourceOptions) -> None:
+        from scaledepth_ros.simulation import SCENE_KINDS
+
+        _, kind, seed, *_ = [*spec.split(':'), '', '']
+        self._kind = kind or SCENE_KINDS[0]
+        if self._kind not in SCENE_KINDS or not (seed or '0').isdecimal():
+            raise SourceError(
+                f'There is no source {spec!r}; expected simulated, or simulated:KIND:SEED with '
+                f'KIND one of {", ".join(SCENE_KINDS)} and a whole number as SEED.'
+            )
+        self._seed = int(seed or '0')
+        self._options = options
+        width, height = options.width or 640, options.height or 480
+        self._camera = options.camera(height, width)
+        self.description = f'simulated {self._kind}, seed {self._seed}'
+        # The field of view of a camera that does not exist is a choice, not an assumption.
+        self.intrinsics = (options.describe_intrinsics() if options.states_intrinsics
+                           else f'field of view {ASSUMED_FOV_DEG:g} deg, exact')
+        self.rate_hz = options.rate_hz
+        self.frame_count = options.frames
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        from scaledepth_ros.simulation import make_scene, SimulatedCamera
+
+        scene = make_scene(self._kind, self._seed)
+        simulated = SimulatedCamera(self._camera, scene)
+        for index in range(self._options.frames):
+            pose = scene.trajectory(index, self._options.rate_hz)
+            frame = simulated.render(pose, seed=self._seed * 1_000_003 + index)
+            yield SourceFrame(
+                name=f'{self._kind}_{index:05d}', rgb_HW3=frame.rgb, camera=self._camera,
+                time_s=index / self._options.rate_hz, truth_m_HW=frame.depth_m,
+            )
+
+
+class FolderSource(ImageSource):
+    """Image files in natural order; unreadable ones are reported and left out."""
+
+    def __init__(self, paths: list[Path], description: str, options: SourceOptions) -> None:
+        self._paths = paths
+        self._options = options
+        self._index = read_index(paths)
+        self.description = description
+        self.frame_count = len(paths)
+        knows_all = all(p in self._index and self._index[p].intrinsics_px for p in paths)
+        self._asks_index = not options.states_intrinsics
+        self.intrinsics = ('index.csv' if self._asks_index and knows_all
+                           else options.describe_intrinsics())
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        readable = 0
+        for path in self._paths:
+            indexed = self._index.get(path)
+            try:
+                rgb_HW3 = read_rgb(path, upright=indexed is None)
+            except SourceError as error:
+                _logger.warning('%s It is left out.', error)
+                continue
+            readable += 1
+            height, width = rgb_HW3.shape[:2]
+            known = indexed.camera(height, width) if indexed and self._asks_index else None
+            yield SourceFrame(
+                name=path.stem, rgb_HW3=rgb_HW3,
+                camera=known or self._options.camera(height, width),
+                truth_m_HW=indexed.read_depth_m() if indexed else None,
+            )
+        if not readable:
+            raise SourceError(f'None of the images of {self.description} can be decoded.')
+
+
+class VideoSource(ImageSource):
+    """A video file."""
+
+    def __init__(self, path: Path, options: SourceOptions) -> None:
+        self._path = path
+        self._options = options
+        capture = cv2.VideoCapture(str(path))
+        if not capture.isOpened():
+            raise SourceError(f'{path} cannot be opened; expected a video that OpenCV can decode.')
+        rate_hz = float(capture.get(cv2.CAP_PROP_FPS))
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        capture.release()
+        self.rate_hz = rate_hz if 0 < rate_hz < 1000 else 30.0
+        self.frame_count = count if count > 0 else None
+        self.description = path.name
+        self.intrinsics = options.describe_intrinsics()
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        capture = cv2.VideoCapture(str(self._path))
+        try:
+            index = 0
+            while True:
+                arrived, bgr = capture.read()
+                if not arrived:
+                    break
+                yield SourceFrame(
+                    name=f'{self._path.stem}_{index:05d}',
+                    rgb_HW3=np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8),
+                    camera=self._options.camera(*bgr.shape[:2]),
+                    time_s=index / (self.rate_hz or 30.0),
+                )
+                index += 1
+            if index == 0:
+                raise SourceError(f'{self._path} holds no frame that can be decoded.')
+        finally:
+            capture.release()
+
+
+class DeviceSource(ImageSource):
+    """A V4L2 camera; ends when the camera stops delivering."""
+
+    live = True
+
+    def __init__(self, device: str, options: SourceOptions) -> None:
+        self._device = device
+        self._options = options
+        self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+        if not self._capture.isOpened():
+            raise SourceError(
+                f'{device} cannot be opened; expected a V4L2 camera that exists, that no other '
+                'program uses and that this user may read (group video).'
+            )
+        for name, value in ((cv2.CAP_PROP_FRAME_WIDTH, options.width),
+                            (cv2.CAP_PROP_FRAME_HEIGHT, options.height),
+                            (cv2.CAP_PROP_FPS, options.rate_hz),
+                            # One buffer: a frame that waited in a queue has an old stamp.
+                            (cv2.CAP_PROP_BUFFERSIZE, 1)):
+            if value is not None:
+                self._capture.set(name, value)
+        rate_hz = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.rate_hz = rate_hz if 0 < rate_hz < 1000 else options.rate_hz
+        self.description = device
+        self.intrinsics = options.describe_intrinsics()
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        start = time.monotonic()
+        index = 0
+        while True:
+            arrived, bgr = self._capture.read()
+            if not arrived:
+                self._capture.release()
+                raise SourceError(f'{self._device} stopped delivering after {index} frames.')
+            yield SourceFrame(
+                name=f'{Path(self._device).name}_{index:05d}',
+                rgb_HW3=np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8),
+                camera=self._options.camera(*bgr.shape[:2]),
+                time_s=time.monotonic() - start,
+            )
+            index += 1
+
+
+class BagSource(ImageSource):
+    """Colour images of a bag, with the CameraInfo beside them."""
+
+    def __init__(self, path: Path, options: SourceOptions) -> None:
+        self._path = path
+        self._options = options
+        with BagReader(path) as bag:
+            images = [t for t, kind in bag.topics.items() if kind in _IMAGE_TYPES]
+            images.sort(key=lambda t: ('depth' in t, t))
+            topic = options.image_topic or (images[0] if images else None)
+            if topic is None or topic not in images:
+                raise SourceError(
+                    f'{path} has no image topic{f" {topic}" if topic else ""}; it has '
+                    f'{", ".join(images) or "no images at all"}.'
+                )
+            self.frame_count = bag.counts[topic]
+            infos = [t for t, kind in bag.topics.items() if kind == _INFO_TYPE]
+        self._topic = topic
+        namespace = topic.removesuffix('/compressed').rpartition('/')[0]
+        self._info_topic = next((t for t in infos if t == f'{namespace}/camera_info'), None)
+        self._asks_bag = not options.states_intrinsics and self._info_topic is not None
+        self.description = f'{path.name} {topic}'
+        self.intrinsics = self._info_topic if self._asks_bag and self._info_topic else (
+            options.describe_intrinsics())
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        with BagReader(self._path) as bag:
+            camera: CameraModel | None = None
+            rectified = '_rect' in self._topic
+            if self._asks_bag and self._info_topic is not None:
+                # The first image may have been recorded before the first CameraInfo.
+                first = next(iter(bag.messages([self._info_topic])), None)
+                if first is not None:
+                    camera = CameraModel.from_camera_info(first.value, rectified=rectified)
+            topics = [self._topic, *([self._info_topic] if self._info_topic else [])]
+            start_ns: int | None = None
+            index = 0
+            for message in bag.messages(topics):
+                if message.topic == self._info_topic:
+                    if self._asks_bag:
+                        camera = CameraModel.from_camera_info(message.value, rectified=rectified)
+                    continue
+                rgb_HW3 = _as_colour(decode_image(message.value), self._topic)
+                stamp_ns = stamp_ns_of(message.value.header)
+                start_ns = stamp_ns if start_ns is None else start_ns
+                size = rgb_HW3.shape[:2]
+                if camera is not None and self._asks_bag:
+                    camera.check_image(*size)
+                yield SourceFrame(
+                    name=f'{self._path.stem}_{index:05d}', rgb_HW3=rgb_HW3,
+                    camera=camera or self._options.camera(*size),
+                    time_s=(stamp_ns - start_ns) / 1e9,
+                )
+                index += 1
+
+
+def _as_colour(image: npt.NDArray[np.generic], topic: str) -> npt.NDArray[np.uint8]:
+    if image.dtype == np.uint8:
+        grey = np.asarray(image, np.uint8)
+        return grey if grey.ndim == 3 else np.repeat(grey[:, :, None], 3, axis=2)
+    raise ImageError(
+        f'{topic} holds images of type {image.dtype}; expected 8-bit colour or mono, not depth.'
+    )
+
+
+def open_source(spec: str, options: SourceOptions | None = None) -> ImageSource:
+    """
+    Open what a person typed; see the description of this module.
+
+    Args:
+        spec: Simulation, folder, image, video, bag or device.
+        options: How to read it.
+
+    Returns:
+        The source; it has been opened, but no image was read yet.
+
+    Raises:
+        SourceError: Nothing that can be read is there.
+        CameraInfoError: The calibration is senseless.
+
+    """
+    options = options or SourceOptions()
+    if spec == 'simulated' or spec.startswith('simulated:'):
+        return SimulatedSource(spec, options)
+    path = Path(spec).expanduser()
+    if not path.exists():
+        raise SourceError(
+            f'There is no source {spec!r}; expected simulated, a folder of images, an image, a '
+            'video file, a bag or a device such as /dev/video0.'
+        )
+    if path.is_char_device():
+        return DeviceSource(str(path), options)
+    suffix = path.suffix.lower()
+    if suffix in _BAG_SUFFIXES or (path / 'metadata.yaml').is_file():
+        return BagSource(path, options)
+    if path.is_dir():
+        return FolderSource(colour_images(path), path.resolve().name, options)
+    if suffix in IMAGE_SUFFIXES:
+        return FolderSource([path], path.name, options)
+    return VideoSource(path, options)

@@ -1,0 +1,288 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Image sources give the right images, with the right intrinsics, or say what is wrong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scaledepth_ros.bag import BagWriter
+from scaledepth_ros.errors import CameraInfoError, ConfigError, SourceError
+from scaledepth_ros.image_files import colour_images, natural_key, read_rgb
+from scaledepth_ros.image_source import open_source
+from scaledepth_ros.source_options import SourceOptions
+
+CALIBRATION = """
+image_width: 64
+image_height: 48
+camera_name: front
+camera_matrix:
+  rows: 3
+  cols: 3
+  data: [60.0, 0.0, 31.0, 0.0, 61.0, 23.0, 0.0, 0.0, 1.0]
+distortion_model: plumb_bob
+distortion_coefficients:
+  rows: 1
+  cols: 5
+  data: [-0.1, 0.01, 0.0, 0.0, 0.0]
+"""
+
+
+def picture(height: int = 48, width: int = 64, level: int = 100) -> npt.NDArray[np.uint8]:
+    """Make an RGB picture, left half in red."""
+    rgb = np.full((height, width, 3), level, np.uint8)
+    rgb[:, :width // 2] = (200, 0, 0)
+    return rgb
+
+
+def save(path: Path, rgb: npt.NDArray[np.generic]) -> Path:
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
+    assert cv2.imwrite(str(path), bgr)
+    return path
+
+
+def rgbd_folder(root: Path, rows: Sequence[str]) -> Path:
+    folder = root / 'indoor' / 'hall'
+    folder.mkdir(parents=True)
+    for index in (2, 10):
+        save(folder / f'f{index}.jpg', picture(level=index))
+        save(folder / f'f{index}.png', np.full((48, 64), 1000 * index, np.uint16))
+    (root / 'index.csv').write_text('\n'.join(['rgb,depth,depth_scale,fx,fy,cx,cy', *rows]) + '\n')
+    return folder
+
+
+def test_files_are_in_natural_order() -> None:
+    names = ['f10.png', 'f9.png', 'F1.png', 'a2b10.png', 'a2b9.png']
+    ordered = sorted((Path(n) for n in names), key=natural_key)
+    assert [p.name for p in ordered] == ['a2b9.png', 'a2b10.png', 'F1.png', 'f9.png', 'f10.png']
+
+
+def test_depth_images_are_not_taken_for_pictures(tmp_path: Path) -> None:
+    grey = np.full((8, 8), 77, np.uint8)
+    save(tmp_path / 'a.jpg', picture(8, 8))
+    save(tmp_path / 'a.png', np.full((8, 8), 1000, np.uint16))   # 16-bit depth, same stem
+    save(tmp_path / 'b.png', picture(8, 8))
+    save(tmp_path / 'b_depth.png', np.full((8, 8), 9, np.uint16))  # 16-bit depth, own stem
+    save(tmp_path / 'c.jpg', picture(8, 8))
+    save(tmp_path / 'c.png', grey)                               # 8-bit depth, same stem
+    save(tmp_path / 'd.png', grey)                               # a grey camera
+    save(tmp_path / 'e.tiff', np.full((8, 8), 9, np.uint16))
+    (tmp_path / 'notes.txt').write_text('x')
+    assert [p.name for p in colour_images(tmp_path)] == ['a.jpg', 'b.png', 'c.jpg', 'd.png']
+
+
+def test_grey_and_deep_pictures_become_rgb_bytes(tmp_path: Path) -> None:
+    grey = read_rgb(save(tmp_path / 'g.png', np.full((4, 4), 77, np.uint8)))
+    assert grey.shape == (4, 4, 3)
+    assert np.unique(grey).tolist() == [77]
+    deep = np.full((4, 4, 3), 0x8000, np.uint16)
+    deep[..., 0] = 0xFFFF
+    assert read_rgb(save(tmp_path / 'd.png', deep))[0, 0].tolist() == [255, 128, 128]
+
+
+def test_folder_gives_all_frames_twice_with_the_stated_focal_length(tmp_path: Path) -> None:
+    save(tmp_path / 'f1.png', picture())
+    save(tmp_path / 'f2.png', picture(24, 40))
+    source = open_source(str(tmp_path), SourceOptions(focal_px=55.0))
+    assert source.frame_count == 2
+    assert source.intrinsics == 'focal length 55 px'
+    assert source.rate_hz is None
+    for _ in range(2):
+        first, second = list(source)
+        np.testing.assert_array_equal(first.rgb_HW3, picture())
+        assert (first.name, first.camera.fx_px, first.camera.cx_px) == ('f1', 55.0, 31.5)
+        # The principal point follows the size, the focal length is what the user said.
+        assert (second.camera.width, second.camera.height) == (40, 24)
+        assert (second.camera.fx_px, second.camera.cy_px) == (55.0, 11.5)
+        assert first.truth_m_HW is None
+
+
+def test_index_gives_intrinsics_and_truth(tmp_path: Path) -> None:
+    folder = rgbd_folder(tmp_path, [
+        'indoor/hall/f10.jpg,indoor/hall/f10.png,1000,70,71,30,20',
+        'indoor/hall/f2.jpg,indoor/hall/f2.png,256,50,51,32,24',
+        'indoor/other/x.jpg,indoor/other/x.png,bad,1,1,1,1',
+    ])
+    source = open_source(str(folder))
+    assert source.intrinsics == 'index.csv'
+    second, tenth = list(source)
+    assert [second.name, tenth.name] == ['f2', 'f10']
+    assert (tenth.camera.fx_px, tenth.camera.cy_px) == (70.0, 20.0)
+    assert second.truth_m_HW is not None
+    assert tenth.truth_m_HW is not None
+    assert np.unique(second.truth_m_HW).tolist() == [2000 / 256]
+    assert np.unique(tenth.truth_m_HW).tolist() == [10.0]
+    # A stated focal length wins, the truth stays.
+    stated = list(open_source(str(folder), SourceOptions(focal_px=99.0)))
+    assert stated[0].camera.fx_px == 99.0
+    assert stated[0].truth_m_HW is not None
+
+
+def test_unknown_depth_is_nan_and_unknown_intrinsics_are_assumed_aloud(tmp_path: Path) -> None:
+    folder = rgbd_folder(tmp_path, ['indoor/hall/f2.jpg,indoor/hall/f2.png,1000,,,,'])
+    depth = np.full((48, 64), 1500, np.uint16)
+    depth[0] = 0
+    save(folder / 'f2.png', depth)
+    source = open_source(str(folder))
+    assert source.intrinsics == 'ASSUMED field of view 60 deg'
+    frame = next(iter(source))
+    assert frame.camera.fx_px == pytest.approx(32 / np.tan(np.radians(30)))
+    assert frame.truth_m_HW is not None
+    assert np.isnan(frame.truth_m_HW[0]).all()
+    assert np.unique(frame.truth_m_HW[1:]).tolist() == [1.5]
+
+
+@pytest.mark.parametrize(('row', 'text'), [
+    ('indoor/hall/f2.jpg,indoor/hall/f2.png,0,,,,', 'depth_scale is 0; expected'),
+    ('indoor/hall/f2.jpg,indoor/hall/f2.png,1000,x,1,1,1', 'expected numbers'),
+])
+def test_a_senseless_index_row_is_named(tmp_path: Path, row: str, text: str) -> None:
+    with pytest.raises(SourceError, match=text) as caught:
+        open_source(str(rgbd_folder(tmp_path, [row])))
+    assert 'index.csv:2' in str(caught.value)
+
+
+def test_a_table_of_another_kind_beside_the_images_does_no_harm(tmp_path: Path) -> None:
+    save(tmp_path / 'f1.png', picture())
+    (tmp_path / 'index.csv').write_text('name,colour\na,b\n')
+    assert open_source(str(tmp_path)).intrinsics.startswith('ASSUMED')
+
+
+def test_calibration_is_used_at_its_size_and_scaled_to_others(tmp_path: Path) -> None:
+    calibration = tmp_path / 'front.yaml'
+    calibration.write_text(CALIBRATION)
+    (tmp_path / 'images').mkdir()
+    save(tmp_path / 'images' / 'a.png', picture())
+    save(tmp_path / 'images' / 'b.png', picture(96, 128))
+    source = open_source(str(tmp_path / 'images'), SourceOptions(camera_yaml=calibration))
+    assert source.intrinsics == 'calibration front.yaml'
+    same, double = (f.camera for f in source)
+    assert (same.fx_px, same.cx_px, same.distortion[:2]) == (60.0, 31.0, (-0.1, 0.01))
+    # Pixel centres are at integers, so the centre of pixel 31 of 64 lies at 62.5 of 128.
+    assert (double.fx_px, double.cx_px, double.cy_px) == (120.0, 62.5, 46.5)
+    save(tmp_path / 'images' / 'b.png', picture(64, 64))
+    with pytest.raises(CameraInfoError, match='64x48, but an image has 64x64'):
+        list(source)
+
+
+def test_an_unreadable_image_is_left_out_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    save(tmp_path / 'a.png', picture())
+    (tmp_path / 'b.png').write_bytes(b'\x89PNG\r\n\x1a\n torn')
+    frames = list(open_source(str(tmp_path), SourceOptions(focal_px=50)))
+    assert [f.name for f in frames] == ['a']
+    assert 'b.png cannot be decoded' in caplog.text
+    (tmp_path / 'a.png').unlink()
+    with pytest.raises(SourceError, match='None of the images'):
+        list(open_source(str(tmp_path), SourceOptions(focal_px=50)))
+
+
+def test_video_gives_every_frame_with_its_time(tmp_path: Path) -> None:
+    path = tmp_path / 'drive.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10.0, (64, 48))
+    for level in (20, 120, 220):
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    source = open_source(str(path), SourceOptions(horizontal_fov_deg=90.0))
+    assert (source.rate_hz, source.frame_count, source.live) == (10.0, 3, False)
+    frames = list(source)
+    assert [f.time_s for f in frames] == [0.0, 0.1, 0.2]
+    assert [f.name for f in frames] == ['drive_00000', 'drive_00001', 'drive_00002']
+    np.testing.assert_allclose([f.rgb_HW3.mean() for f in frames], [20, 120, 220], atol=3)
+    assert frames[0].camera.fx_px == pytest.approx(32.0)
+    assert len(list(source)) == 3
+
+
+def write_camera_bag(path: Path) -> None:
+    """Write two images; the CameraInfo arrives after the first of them."""
+    from rosbags.typesys import get_typestore, Stores
+
+    types = get_typestore(Stores.ROS2_JAZZY).types
+    k = np.array([50, 0, 1.5, 0, 50, 0.5, 0, 0, 1.0])
+    with BagWriter(path) as bag:
+        for second in (1, 2):
+            stamp = types['builtin_interfaces/msg/Time'](sec=second, nanosec=0)
+            header = types['std_msgs/msg/Header'](stamp=stamp, frame_id='camera')
+            for topic, encoding, kind in (('/cam/image_raw', 'bgr8', np.uint8),
+                                          ('/cam/depth', '32FC1', np.float32)):
+                channels = 3 if encoding == 'bgr8' else 1
+                values = np.zeros((2, 4, channels), kind)
+                values[..., 0] = second
+                data = values.reshape(-1).view(np.uint8)
+                bag.write_value(topic, 'sensor_msgs/msg/Image', second * 10**9,
+                                types['sensor_msgs/msg/Image'](
+                                    header=header, height=2, width=4, encoding=encoding,
+                                    is_bigendian=0, step=data.size // 2, data=data))
+            roi = types['sensor_msgs/msg/RegionOfInterest'](
+                x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
+            info = types['sensor_msgs/msg/CameraInfo'](
+                header=header, height=2, width=4, distortion_model='plumb_bob', d=np.zeros(5),
+                k=k, r=np.eye(3).ravel(), p=np.zeros(12), binning_x=0, binning_y=0, roi=roi)
+            bag.write_value('/cam/camera_info', 'sensor_msgs/msg/CameraInfo',
+                            second * 10**9 + 5 * 10**8, info)
+
+
+def test_bag_gives_its_colour_images_with_its_camera_info(tmp_path: Path) -> None:
+    write_camera_bag(tmp_path / 'run')
+    source = open_source(str(tmp_path / 'run'))
+    assert source.intrinsics == '/cam/camera_info'
+    assert (source.frame_count, source.description) == (2, 'run /cam/image_raw')
+    first, second = list(source)
+    assert first.rgb_HW3[0, 0].tolist() == [0, 0, 1]
+    assert second.rgb_HW3[0, 0].tolist() == [0, 0, 2]
+    assert (first.camera.fx_px, first.camera.cx_px) == (50.0, 1.5)
+    assert [first.time_s, second.time_s] == [0.0, 1.0]
+    assert next(iter(open_source(str(tmp_path / 'run' / 'run.mcap'),
+                                 SourceOptions(focal_px=9.0)))).camera.fx_px == 9.0
+    with pytest.raises(SourceError, match='no image topic /nope; it has /cam/image_raw'):
+        open_source(str(tmp_path / 'run'), SourceOptions(image_topic='/nope'))
+
+
+def test_simulation_is_repeatable_and_has_exact_depth() -> None:
+    options = SourceOptions(width=80, height=60, frames=2, rate_hz=10.0)
+    source = open_source('simulated:room:5', options)
+    assert source.frame_count == 2
+    first, second = list(source)
+    assert first.rgb_HW3.shape == (60, 80, 3)
+    assert first.truth_m_HW is not None
+    assert first.truth_m_HW.shape == (60, 80)
+    assert np.nanmin(first.truth_m_HW) > 0
+    assert (first.rgb_HW3 != second.rgb_HW3).any()
+    again = next(iter(open_source('simulated:room:5', options)))
+    np.testing.assert_array_equal(again.rgb_HW3, first.rgb_HW3)
+    np.testing.assert_array_equal(again.truth_m_HW, first.truth_m_HW)
+    assert first.camera.horizontal_fov_deg == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(('spec', 'text'), [
+    ('/nowhere', 'There is no source'),
+    ('simulated:moon', "no source 'simulated:moon'; expected simulated"),
+    ('simulated:room:x', 'a whole number as SEED'),
+    ('empty', 'holds 0 images'),
+    ('notes.mp4', 'cannot be opened'),
+    ('torn.mcap', 'cannot be read as a bag'),
+    ('/dev/null', 'expected a V4L2 camera'),
+])
+def test_what_is_no_source_is_refused(tmp_path: Path, spec: str, text: str) -> None:
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'notes.mp4').write_text('no video')
+    (tmp_path / 'torn.mcap').write_bytes(b'\x89MCAP0\r\n')
+    is_file = spec in ('empty', 'notes.mp4', 'torn.mcap')
+    with pytest.raises(SourceError, match=text):
+        open_source(str(tmp_path / spec) if is_file else spec)
+
+
+@pytest.mark.parametrize(('options', 'text'), [
+    ({'focal_px': 5.0, 'horizontal_fov_deg': 60.0}, 'focal_px and horizontal_fov_deg were given'),
+    ({'focal_px': 0.0}, 'expected > 0'),
+    ({'focal_px': float('nan')}, 'expected > 0'),
+    ({'frames': 0}, '0 frames at 15.0 Hz'),
+    ({'rate_hz': float('nan')}, '90 frames at nan Hz'),
+])
+def test_senseless_options_are_refused(options: dict[str, float], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        SourceOptions(**options)  # type: ignore[arg-type]
