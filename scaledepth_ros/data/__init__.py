@@ -27,8 +27,8 @@ Training (torch)::
                         collate_fn=collate, num_workers=4)
     sampler.start_step = 400          # resume: batch n is a pure function of (seed, n)
 
-``sampler`` yields lists of ``SampleKey(index, height, width, step, position)``; the key alone
-seeds the augmentation, so neither the number of workers nor a restart changes a single pixel.
+``sampler`` yields lists of ``SampleKey(frame_index, height, width, step, position)``. The key
+alone seeds the augmentation, so neither the number of workers nor a restart changes a pixel.
 ``rank`` and ``world_size`` split each global batch, so two processes see what one would.
 
 A batch (``NetworkBatch``) holds, all of one size:

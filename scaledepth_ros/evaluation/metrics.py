@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scaledepth_ros.errors import DatasetError
 from scaledepth_ros.evaluation.protocols import DEFAULT_PROTOCOL, Protocol
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scaledepth_ros.errors import ConfigError, DatasetError
 
 CROPS = ('none', 'nyu', 'garg', 'eigen')

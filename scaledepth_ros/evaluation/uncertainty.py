@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scaledepth_ros.errors import DatasetError
 
 SPARSIFICATION_STEPS = 50

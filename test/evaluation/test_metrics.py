@@ -9,7 +9,6 @@ import sys
 
 import numpy as np
 import pytest
-
 from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.evaluation.metrics import (
     aligned_depth_metrics,

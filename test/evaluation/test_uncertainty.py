@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from scaledepth_ros.errors import DatasetError
 from scaledepth_ros.evaluation.uncertainty import calibration_metrics, sparsification_metrics
 
