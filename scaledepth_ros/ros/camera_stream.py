@@ -1,0 +1,210 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera of the node: its subscriptions, its calibration, its outputs and its health."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import time
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from scaledepth_ros.errors import CameraInfoError, ImageError
+from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
+from scaledepth_ros.ros.camera_outputs import CameraOutputs
+from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind, ThrottledLog
+from scaledepth_ros.ros.image_decoding import check_image
+from scaledepth_ros.ros.parameters import DepthParameters
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+# An image may overtake its CameraInfo; older than this it is not worth publishing any more.
+_HOLD_S = 0.5
+
+
+def input_qos() -> QoSProfile:
+    """Return the QoS of images and CameraInfo: matches every publisher, keeps only the newest."""
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST, depth=1,
+        reliability=QoSReliabilityPolicy.BEST_EFFORT, durability=QoSDurabilityPolicy.VOLATILE)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image on its way to the network, with everything that was true when it arrived."""
+
+    stream: CameraStream
+    message: Any
+    calibration: Calibration
+    parameters: DepthParameters
+    received_s: float
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the message is a CompressedImage."""
+        return isinstance(self.message, CompressedImage)
+
+
+class CameraStream:
+    """Everything of one camera; its callbacks run in the executor's thread."""
+
+    def __init__(self, node: LifecycleNode, name: str, parameters: Callable[[], DepthParameters],
+                 submit: Callable[[Frame], bool], log: ThrottledLog) -> None:
+        """
+        Create the outputs; images are not subscribed to yet.
+
+        Args:
+            node: owns the publishers and subscriptions.
+            name: the camera; its topics lie under this name, or directly under the node's
+                namespace if it is empty.
+            parameters: returns the current parameters.
+            submit: takes a frame for the network and returns True if that dropped an older one.
+            log: for faults.
+
+        """
+        self.name = name
+        self._node = node
+        self._parameters = parameters
+        self._submit = submit
+        self._log = log
+        prefix = f'{name}/' if name else ''
+        self._compressed = parameters().image_transport == 'compressed'
+        self._image_topic = node.resolve_topic_name(f'{prefix}image')
+        if self._compressed:
+            # The name that image_transport gives it, also after `image` has been remapped.
+            self._image_topic += '/compressed'
+        self._info_topic = node.resolve_topic_name(f'{prefix}camera_info')
+        self.outputs = CameraOutputs(node, prefix)
+        self.health = CameraHealth(name, self._image_topic)
+        self._calibration = CalibrationTracker(self._info_topic)
+        self._last_info: CameraInfo | None = None
+        self._held: tuple[Any, float] | None = None
+        self._next_due_s = 0.0
+        self._last_stamp_ns = 0
+        self._subscriptions: list[Any] = []
+
+    def subscribe(self) -> None:
+        """Start to receive."""
+        options = QoSOverridingOptions.with_default_policies()
+        image_type = CompressedImage if self._compressed else Image
+        self._subscriptions = [
+            self._node.create_subscription(
+                CameraInfo, self._info_topic, self._on_camera_info, input_qos(),
+                qos_overriding_options=options),
+            self._node.create_subscription(
+                image_type, self._image_topic, self._on_image, input_qos(),
+                qos_overriding_options=options)]
+        self.health.started_s = time.monotonic()
+
+    def unsubscribe(self) -> None:
+        """Stop to receive."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+        self._held = None
+
+    def destroy(self) -> None:
+        """Remove everything from the node."""
+        self.unsubscribe()
+        self.outputs.destroy()
+
+    def publisher_count(self) -> int:
+        """Return how many publishers the image topic has."""
+        return self._node.count_publishers(self._image_topic)
+
+    def refresh_calibration(self) -> None:
+        """Read the last CameraInfo anew, after a parameter has changed."""
+        if self._last_info is not None:
+            self._on_camera_info(self._last_info)
+
+    def report(self, kind: FaultKind, error: Exception | str, *, warning: bool = False) -> None:
+        """
+        Note a fault in diagnostics and, throttled, in the log.
+
+        Args:
+            kind: where it sits.
+            error: what happened.
+            warning: not an error yet.
+
+        """
+        text = str(error) or type(error).__name__
+        self.health.fault(kind, text)
+        label = f'{self.name} {kind.value}' if self.name else kind.value
+        self._log.fault((self.name, kind), f'{label}: {text}', warning=warning)
+
+    def recovered(self, *kinds: FaultKind) -> None:
+        """Note that faults of these kinds are over."""
+        self.health.clear(*kinds)
+        for kind in kinds:
+            label = f'{self.name} {kind.value}' if self.name else kind.value
+            self._log.recovered((self.name, kind), f'{label}: works again')
+
+    def reject(self, error: Exception) -> None:
+        """Note a frame that nothing is published for."""
+        self.health.count(self.health.rejected)
+        kind = FaultKind.CALIBRATION if isinstance(error, CameraInfoError) else FaultKind.CAMERA
+        self.report(kind, error, warning=isinstance(error, MissingCameraInfoError))
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        parameters = self._parameters()
+        self._last_info = message
+        if not self._calibration.update(message, rectified=parameters.rectified):
+            return
+        calibration = self._calibration.current
+        if calibration.error is not None:
+            self.report(FaultKind.CALIBRATION, calibration.error)
+        held, self._held = self._held, None
+        if held is not None and time.monotonic() - held[1] < _HOLD_S:
+            self._offer(*held)
+
+    def _on_image(self, message: Any) -> None:
+        self.health.count(self.health.received)
+        self.health.frame_id = message.header.frame_id
+        self._watch_clock(message.header.stamp)
+        self.health.idle = not self.outputs.wanted()
+        if self.health.idle:
+            return
+        now_s = time.monotonic()
+        max_rate_hz = self._parameters().max_rate_hz
+        if max_rate_hz > 0.0:
+            if now_s < self._next_due_s:
+                self.health.count(self.health.skipped)
+                return
+            # From the due time, not from now: else a 30 Hz camera limited to 20 Hz gives 15.
+            self._next_due_s = max(self._next_due_s, now_s - 1.0 / max_rate_hz)
+            self._next_due_s += 1.0 / max_rate_hz
+        self._offer(message, now_s)
+
+    def _offer(self, message: Any, received_s: float) -> None:
+        parameters = self._parameters()
+        calibration = self._calibration.current
+        size = None
+        try:
+            if not self._compressed:
+                check_image(message)
+                size = (message.height, message.width)
+                self.health.last_image = f'{size[1]}x{size[0]} {message.encoding}'
+            calibration.camera_for(
+                message.header.frame_id, size, horizontal_fov_deg=parameters.horizontal_fov_deg,
+                check_frame_id=parameters.check_frame_id)
+        except ImageError as error:
+            self.reject(error)
+            return
+        except CameraInfoError as error:
+            # Perhaps the CameraInfo of this very image is the next message.
+            self._held = message, received_s
+            self.reject(error)
+            return
+        frame = Frame(self, message, calibration, parameters, received_s)
+        if self._submit(frame):
+            self.health.count(self.health.dropped)
+
+    def _watch_clock(self, stamp: Any) -> None:
+        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        if stamp_ns < self._last_stamp_ns:
+            self._node.get_logger().info(
+                f'stamps of {self._image_topic} went back by '
+                f'{(self._last_stamp_ns - stamp_ns) / 1e9:.2f} s: a bag loops, or a new clock')
+            self.health.forget_latencies()
+        self._last_stamp_ns = stamp_ns

@@ -1,0 +1,346 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth node: images in, metric depth and point clouds out, as a managed (lifecycle) node."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+import os
+import sys
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from scaledepth_ros.errors import ConfigError, ScaleDepthError
+from scaledepth_ros.ros.camera_stream import CameraStream, Frame
+from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
+from scaledepth_ros.ros.frame_processor import FrameProcessor
+from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
+from scaledepth_ros.ros.parameters import declare_parameters, DepthParameters, refusal, table
+
+PredictorFactory = Callable[[DepthParameters], Any]
+
+# Within the second that launch and most supervisors grant before they kill.
+_STOP_TIMEOUT_S = 0.7
+# Cleaning up frees the network, so it waits for the inference that runs.
+_CLEANUP_TIMEOUT_S = 10.0
+_WARM_UP_SIZE = (480, 640)
+
+
+def load_predictor(parameters: DepthParameters) -> Any:
+    """
+    Load the network that the parameters name.
+
+    Args:
+        parameters: model, weights, device, engine and precision.
+
+    Raises:
+        ScaleDepthError: it cannot be loaded or run.
+
+    """
+    # Importing it takes seconds, and only `configure` needs it.
+    from scaledepth_ros.inference.predictor import Predictor
+    return Predictor(
+        parameters.model, weights=parameters.weights or None, device=parameters.device,
+        engine=parameters.engine, precision=parameters.precision)
+
+
+class DepthNode(LifecycleNode):
+    """
+    Metric depth for one or several cameras.
+
+    ``configure`` loads and warms the network and fails with the reason if it cannot; ``activate``
+    subscribes to the cameras; ``deactivate`` unsubscribes; ``cleanup`` frees the network.
+    Callbacks run in one executor thread, the network in one worker thread.
+    """
+
+    def __init__(self, node_name: str = 'depth', *,
+                 predictor_factory: PredictorFactory = load_predictor, **kwargs: Any) -> None:
+        """
+        Declare the parameters.
+
+        Args:
+            node_name: name of the node.
+            predictor_factory: loads the network; runs in the worker thread.
+            kwargs: passed on to rclpy's LifecycleNode.
+
+        Raises:
+            ConfigError: a parameter override is not valid.
+
+        """
+        super().__init__(node_name, **kwargs)
+        self._predictor_factory = predictor_factory
+        self._snapshot = declare_parameters(self)
+        self._snapshot_stale = False
+        self._streams: list[CameraStream] = []
+        self._worker: InferenceWorker | None = None
+        self._processor: FrameProcessor | None = None
+        self._active = False
+        self._model_error = ''
+        self._stopped = True
+        self._log = ThrottledLog(self.get_logger(), lambda: self._snapshot.log_period_s)
+        # Not a lifecycle publisher: a node that failed to configure has the most to report.
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._diagnostics_timer = self.create_timer(
+            self._snapshot.diagnostics_period_s, self._publish_diagnostics)
+        self._autostart_timer = None
+        if self._snapshot.autostart:
+            self._autostart_timer = self.create_timer(0.0, self._autostart)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+
+    @property
+    def parameters(self) -> DepthParameters:
+        """The parameters as they are now."""
+        if self._snapshot_stale:
+            self._snapshot_stale = False
+            self._snapshot = self._snapshot.changed(
+                self.get_parameters([name for name, _default, _description in table()]))
+            for stream in self._streams:
+                stream.refresh_calibration()
+        return self._snapshot
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """
+        Load the network and create the outputs.
+
+        Args:
+            state: the previous state.
+
+        """
+        parameters = self.parameters
+        started_s = time.monotonic()
+        self.get_logger().info(f'loading {parameters.model} ...')
+        worker = InferenceWorker(lambda frames: self._process(frames))
+        try:
+            predictor = worker.call(lambda: self._load(parameters), self.context.ok)
+            self._streams = [
+                CameraStream(self, '', lambda: self.parameters, self._submit, self._log)]
+        except WorkInterrupted:
+            self._worker = worker
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:
+            # Also what is no ScaleDepthError: an import that fails, a driver that is missing.
+            self._model_error = (
+                str(error) if isinstance(error, ScaleDepthError)
+                else f'{type(error).__name__}: {error}')
+            self.get_logger().error(f'cannot configure: {self._model_error}')
+            worker.stop(_STOP_TIMEOUT_S)
+            self._publish_diagnostics()
+            return TransitionCallbackReturn.FAILURE
+        self._model_error = ''
+        self._worker = worker
+        self._processor = FrameProcessor(predictor, lambda: self.get_clock().now().nanoseconds)
+        text = (f'{parameters.model} on {predictor.device} with {predictor.engine}, weights: '
+                f'{predictor.weights.description}, ready in '
+                f'{time.monotonic() - started_s:.1f} s')
+        if predictor.weights.trained:
+            self.get_logger().info(text)
+        else:
+            self.get_logger().warning(f'{text}; the depth means nothing')
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """
+        Start to receive and publish.
+
+        Args:
+            state: the previous state.
+
+        """
+        self._processor.enabled = True
+        for stream in self._streams:
+            stream.subscribe()
+        self._active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """
+        Stop to receive and publish; the network stays loaded.
+
+        Args:
+            state: the previous state.
+
+        """
+        self._stop_streams()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """
+        Free the network and remove the outputs.
+
+        Args:
+            state: the previous state.
+
+        """
+        self._release(_CLEANUP_TIMEOUT_S)
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """
+        Stop for good.
+
+        Args:
+            state: the previous state.
+
+        """
+        self._release(_STOP_TIMEOUT_S)
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """
+        Go back to unconfigured after a transition that raised.
+
+        Args:
+            state: the previous state.
+
+        """
+        self._release(_STOP_TIMEOUT_S)
+        return super().on_error(state)
+
+    def stop(self) -> bool:
+        """
+        Release everything, whatever the state, before the node is destroyed.
+
+        Returns:
+            True if the worker thread has ended; False if it is still inside the network.
+
+        """
+        self._release(_STOP_TIMEOUT_S)
+        return self._stopped
+
+    def _load(self, parameters: DepthParameters) -> Any:
+        predictor = self._predictor_factory(parameters)
+        predictor.warm_up(*_WARM_UP_SIZE)
+        return predictor
+
+    def _autostart(self) -> None:
+        self.destroy_timer(self._autostart_timer)
+        self._autostart_timer = None
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _submit(self, frame: Frame) -> bool:
+        return self._worker is not None and self._worker.submit(frame.stream.name, frame)
+
+    def _process(self, frames: list[Frame]) -> None:
+        processor = self._processor
+        if processor is not None:
+            processor(frames)
+
+    def _stop_streams(self) -> None:
+        self._active = False
+        if self._processor is not None:
+            self._processor.enabled = False
+        for stream in self._streams:
+            stream.unsubscribe()
+        if self._worker is not None:
+            self._worker.discard_frames()
+
+    def _release(self, timeout_s: float) -> None:
+        self._stop_streams()
+        for stream in self._streams:
+            stream.destroy()
+        self._streams = []
+        processor, self._processor = self._processor, None
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return
+        self._stopped = worker.stop(timeout_s)
+        if self._stopped and processor is not None:
+            processor.predictor.close()
+
+    def _on_set_parameters(self, parameters: Iterable[Parameter]) -> SetParametersResult:
+        reason = refusal(parameters, configured=self._worker is not None)
+        if not reason:
+            try:
+                self._snapshot.changed(parameters)
+            except ConfigError as error:
+                reason = str(error)
+        # Another callback may still refuse, so the new values are read when they are needed.
+        self._snapshot_stale = True
+        return SetParametersResult(successful=not reason, reason=reason)
+
+    def _publish_diagnostics(self) -> None:
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.status.append(self._model_status())
+        for stream in self._streams:
+            message.status.extend(stream.health.statuses(
+                active=self._active, image_timeout_s=self.parameters.image_timeout_s,
+                publisher_count=stream.publisher_count()))
+        for status in message.status:
+            status.name = f'{self.get_fully_qualified_name()[1:]}: {status.name}'
+        self._diagnostics_publisher.publish(message)
+
+    def _model_status(self) -> DiagnosticStatus:
+        parameters = self.parameters
+        values: dict[str, object] = {'preset': parameters.model}
+        processor = self._processor
+        if processor is None:
+            status = make_status('model', parameters.device, values)
+            if self._model_error:
+                status.level, status.message = DiagnosticStatus.ERROR, self._model_error
+            else:
+                status.message = 'not configured'
+            return status
+        predictor = processor.predictor
+        values |= {'weights': predictor.weights.description, 'sha256': predictor.weights.sha256,
+                   'device': predictor.device, 'engine': predictor.engine,
+                   'largest depth [m]': predictor.max_depth_m}
+        status = make_status('model', str(predictor.device), values)
+        faults = [stream.health.faults[FaultKind.MODEL][0] for stream in self._streams
+                  if FaultKind.MODEL in stream.health.faults]
+        if faults:
+            status.level, status.message = DiagnosticStatus.ERROR, faults[0]
+        elif not predictor.weights.trained:
+            status.level = DiagnosticStatus.WARN
+            status.message = f'weights: {predictor.weights.description}; the depth means nothing'
+        else:
+            status.message = predictor.weights.description
+        return status
+
+
+def main(args: list[str] | None = None, *,
+         predictor_factory: PredictorFactory = load_predictor) -> int:
+    """
+    Run the depth node until SIGINT or SIGTERM.
+
+    Args:
+        args: command line; None for that of the process.
+        predictor_factory: loads the network.
+
+    Returns:
+        0, or 1 if a parameter is not valid.
+
+    """
+    rclpy.init(args=args)
+    try:
+        node = DepthNode(predictor_factory=predictor_factory)
+    except ConfigError as error:
+        print(f'depth_node: {error}', file=sys.stderr)
+        rclpy.shutdown()
+        return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        executor.spin()
+    stopped = node.stop()
+    executor.shutdown(timeout_sec=0)
+    node.destroy_node()
+    if rclpy.ok():
+        rclpy.shutdown()
+    if not stopped:
+        # The interpreter would wait for, or crash, the thread that is still inside the network.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

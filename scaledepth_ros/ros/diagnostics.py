@@ -1,0 +1,299 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the node knows about its own health, as diagnostic_msgs and as throttled log lines.
+
+One status per place where a fault can sit, so that an operator sees at once whom to call:
+``camera`` (images), ``calibration`` (CameraInfo), ``model`` (weights, device), ``compute`` (speed)
+and ``depth`` (what comes out).
+"""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import enum
+import threading
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+import numpy as np
+
+_WINDOW_S = 5.0
+_OVERLOAD_SHARE = 0.2
+_MIN_VALID_SHARE = 0.05
+
+
+class FaultKind(enum.Enum):
+    """Where a fault sits; the value is the name of its diagnostic status."""
+
+    CAMERA = 'camera'
+    CALIBRATION = 'calibration'
+    MODEL = 'model'
+    COMPUTE = 'compute'
+
+
+class ThrottledLog:
+    """Logs a fault when it appears, then at most once per period, and says when it is over."""
+
+    def __init__(self, logger: Any, period_s: Callable[[], float]) -> None:
+        """
+        Wrap a logger.
+
+        Args:
+            logger: an rclpy logger.
+            period_s: asked at every fault, so that the period can change at run time.
+
+        """
+        self._logger = logger
+        self._period_s = period_s
+        self._lock = threading.Lock()
+        self._logged_s: dict[Any, float] = {}
+        self._suppressed: dict[Any, int] = {}
+        self._open: set[Any] = set()
+
+    def fault(self, key: Any, text: str, *, warning: bool = False) -> None:
+        """
+        Report a fault.
+
+        Args:
+            key: faults with the same key are throttled together.
+            text: what happened.
+            warning: log it as a warning instead of an error.
+
+        """
+        now_s = time.monotonic()
+        with self._lock:
+            last_s = self._logged_s.get(key)
+            if last_s is not None and now_s - last_s < self._period_s():
+                self._suppressed[key] = self._suppressed.get(key, 0) + 1
+                return
+            self._logged_s[key] = now_s
+            more = self._suppressed.pop(key, 0)
+            self._open.add(key)
+        if more:
+            text = f'{text} ({more} more since the last message)'
+        # Two call sites: rclpy refuses one that changes its severity.
+        if warning:
+            self._logger.warning(text)
+        else:
+            self._logger.error(text)
+
+    def recovered(self, key: Any, text: str) -> None:
+        """
+        Say that a logged fault is over; silent if none was logged.
+
+        Args:
+            key: as given to ``fault``.
+            text: what works again.
+
+        """
+        with self._lock:
+            if key not in self._open:
+                return
+            self._open.discard(key)
+        self._logger.info(text)
+
+
+class RateMeter:
+    """Events per second over the last few seconds."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._times_s: deque[float] = deque()
+        self.total = 0
+
+    def tick(self, now_s: float) -> None:
+        """Count one event."""
+        self.total += 1
+        self._times_s.append(now_s)
+        self._forget(now_s)
+
+    def recent(self, now_s: float) -> int:
+        """Return the number of events within the window."""
+        self._forget(now_s)
+        return len(self._times_s)
+
+    def rate_hz(self, now_s: float) -> float:
+        """Return the mean rate within the window."""
+        count = self.recent(now_s)
+        if count < 2:
+            return 0.0
+        span_s = self._times_s[-1] - self._times_s[0]
+        # A stream that stopped must fade instead of keeping its last rate.
+        idle_s = now_s - self._times_s[-1]
+        return (count - 1) / max(span_s, 1e-6) if idle_s < 1.0 else count / _WINDOW_S
+
+    def _forget(self, now_s: float) -> None:
+        while self._times_s and now_s - self._times_s[0] > _WINDOW_S:
+            self._times_s.popleft()
+
+
+@dataclass
+class CameraHealth:
+    """Counters and faults of one camera; every method may be called from any thread."""
+
+    name: str
+    image_topic: str
+    started_s: float = field(default_factory=time.monotonic)
+    received: RateMeter = field(default_factory=RateMeter)
+    published: RateMeter = field(default_factory=RateMeter)
+    dropped: RateMeter = field(default_factory=RateMeter)
+    skipped: RateMeter = field(default_factory=RateMeter)
+    rejected: RateMeter = field(default_factory=RateMeter)
+    last_image: str = ''
+    frame_id: str = ''
+    calibration_source: str = 'none'
+    scale_m: float = float('nan')
+    scene: str = ''
+    valid_share: float = float('nan')
+    idle: bool = False
+    faults: dict[FaultKind, tuple[str, float]] = field(default_factory=dict)
+    _latency_ms: deque[float] = field(default_factory=lambda: deque(maxlen=300))
+    _processing_ms: deque[float] = field(default_factory=lambda: deque(maxlen=300))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, meter: RateMeter) -> None:
+        """Count one event on one of this camera's meters."""
+        with self._lock:
+            meter.tick(time.monotonic())
+
+    def fault(self, kind: FaultKind, text: str) -> None:
+        """Remember a fault until ``clear`` is called for it."""
+        with self._lock:
+            self.faults[kind] = (text, time.monotonic())
+
+    def clear(self, *kinds: FaultKind) -> None:
+        """Forget faults."""
+        with self._lock:
+            for kind in kinds:
+                self.faults.pop(kind, None)
+
+    def finished(self, *, latency_ms: float, processing_ms: float) -> None:
+        """Count a published frame with the time since its stamp and since its arrival."""
+        with self._lock:
+            self.published.tick(time.monotonic())
+            self._latency_ms.append(latency_ms)
+            self._processing_ms.append(processing_ms)
+
+    def forget_latencies(self) -> None:
+        """Start the latency statistics anew, as after a jump of the clock."""
+        with self._lock:
+            self._latency_ms.clear()
+
+    def statuses(self, *, active: bool, image_timeout_s: float,
+                 publisher_count: int) -> list[DiagnosticStatus]:
+        """
+        Report camera, calibration, compute and depth of this camera.
+
+        Args:
+            active: the node is active, so images are expected.
+            image_timeout_s: silence after which the camera is in doubt.
+            publisher_count: how many publishers the image topic has.
+
+        """
+        with self._lock:
+            now_s = time.monotonic()
+            return [self._camera_status(now_s, active, image_timeout_s, publisher_count),
+                    self._calibration_status(now_s),
+                    self._compute_status(now_s),
+                    self._depth_status(now_s)]
+
+    def _status(self, suffix: str, values: dict[str, object]) -> DiagnosticStatus:
+        name = f'{self.name}: {suffix}' if self.name else suffix
+        return make_status(name, self.frame_id, values)
+
+    def _apply_fault(self, status: DiagnosticStatus, kind: FaultKind, now_s: float) -> bool:
+        if kind not in self.faults:
+            return False
+        text, since_s = self.faults[kind]
+        status.level, status.message = DiagnosticStatus.ERROR, text
+        status.values.append(KeyValue(key='fault age [s]', value=f'{now_s - since_s:.1f}'))
+        return True
+
+    def _camera_status(self, now_s: float, active: bool, image_timeout_s: float,
+                       publisher_count: int) -> DiagnosticStatus:
+        rate_hz = self.received.rate_hz(now_s)
+        status = self._status('camera', {
+            'topic': self.image_topic, 'publishers': publisher_count,
+            'rate [Hz]': f'{rate_hz:.1f}', 'received': self.received.total,
+            'rejected': self.rejected.total, 'last image': self.last_image})
+        if self._apply_fault(status, FaultKind.CAMERA, now_s):
+            return status
+        if not active:
+            status.message = 'not active'
+        elif not self.received.recent(now_s) and now_s - self.started_s > image_timeout_s:
+            status.level = DiagnosticStatus.WARN
+            status.message = (
+                f'no image on {self.image_topic}: ' + (
+                    'nobody publishes it; start the camera or remap image' if not publisher_count
+                    else f'{publisher_count} publisher(s) but nothing arrives; compare QoS'))
+        else:
+            status.message = f'{rate_hz:.1f} images/s'
+        return status
+
+    def _calibration_status(self, now_s: float) -> DiagnosticStatus:
+        status = self._status('calibration', {'source': self.calibration_source})
+        if self._apply_fault(status, FaultKind.CALIBRATION, now_s):
+            return status
+        if self.calibration_source == 'none':
+            status.level, status.message = DiagnosticStatus.WARN, 'no CameraInfo yet'
+        elif self.calibration_source != 'camera_info':
+            status.level = DiagnosticStatus.WARN
+            status.message = f'assumed from {self.calibration_source}; distances scale with it'
+        else:
+            status.message = 'from CameraInfo'
+        return status
+
+    def _compute_status(self, now_s: float) -> DiagnosticStatus:
+        values: dict[str, object] = {
+            'rate [Hz]': f'{self.published.rate_hz(now_s):.1f}',
+            'published': self.published.total, 'dropped for a newer image': self.dropped.total,
+            'skipped by max_rate_hz': self.skipped.total}
+        for label, samples in (('stamp to publish', self._latency_ms),
+                               ('arrival to publish', self._processing_ms)):
+            if samples:
+                p50, p99 = np.percentile(samples, (50, 99))
+                values[f'{label} p50 [ms]'] = f'{p50:.1f}'
+                values[f'{label} p99 [ms]'] = f'{p99:.1f}'
+        status = self._status('compute', values)
+        if self._apply_fault(status, FaultKind.COMPUTE, now_s):
+            return status
+        dropped, published = self.dropped.recent(now_s), self.published.recent(now_s)
+        if dropped and dropped > _OVERLOAD_SHARE * (dropped + published):
+            status.level = DiagnosticStatus.WARN
+            status.message = (
+                f'slower than the camera: {dropped} of {dropped + published} images dropped in '
+                f'{_WINDOW_S:.0f} s; depth stays current, set max_rate_hz to save power')
+        else:
+            status.message = 'idle: no subscriber' if self.idle else 'keeps up'
+        return status
+
+    def _depth_status(self, now_s: float) -> DiagnosticStatus:
+        status = self._status('depth', {
+            'valid share': f'{self.valid_share:.3f}', 'scale [m]': f'{self.scale_m:.3f}',
+            'scene': self.scene})
+        if not self.published.recent(now_s):
+            status.message = 'nothing published lately'
+        elif self.valid_share < _MIN_VALID_SHARE:
+            status.level = DiagnosticStatus.WARN
+            status.message = f'only {100 * self.valid_share:.1f} % of the pixels are valid'
+        else:
+            status.message = f'{100 * self.valid_share:.1f} % of the pixels are valid'
+        return status
+
+
+def make_status(name: str, hardware_id: str, values: dict[str, object]) -> DiagnosticStatus:
+    """
+    Build a status at level OK.
+
+    Args:
+        name: what it is about; the node's name is put in front when it is published.
+        hardware_id: which device.
+        values: shown as key and value.
+
+    """
+    return DiagnosticStatus(
+        level=DiagnosticStatus.OK, name=name, hardware_id=hardware_id,
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])

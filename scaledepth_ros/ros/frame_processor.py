@@ -1,0 +1,120 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""From image messages to published depth: what the worker thread does with frames."""
+from __future__ import annotations
+
+from collections.abc import Callable
+import time
+from typing import Any
+
+from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.errors import CameraInfoError, ImageError
+from scaledepth_ros.ros.camera_stream import Frame
+from scaledepth_ros.ros.diagnostics import FaultKind
+from scaledepth_ros.ros.image_decoding import decode_compressed_image, decode_image, RgbImage
+
+
+class FrameProcessor:
+    """
+    Decodes, measures and publishes; lives in the worker thread.
+
+    Whatever goes wrong with a frame is reported and costs that frame only.
+    """
+
+    def __init__(self, predictor: Any, now_ns: Callable[[], int]) -> None:
+        """
+        Take the loaded network.
+
+        Args:
+            predictor: a Predictor.
+            now_ns: the node's clock, which may be simulated.
+
+        """
+        self.predictor = predictor
+        self.enabled = False
+        self._now_ns = now_ns
+
+    def __call__(self, frames: list[Frame]) -> None:
+        """
+        Process one frame of each camera that has one.
+
+        Args:
+            frames: at most one per camera.
+
+        """
+        if not self.enabled:
+            return
+        decoded = []
+        for frame in frames:
+            try:
+                decoded.append((frame, *_decode(frame)))
+            except (ImageError, CameraInfoError) as error:
+                frame.stream.reject(error)
+            except Exception as error:
+                frame.stream.report(FaultKind.CAMERA, f'{type(error).__name__}: {error}')
+        if not decoded:
+            return
+        for (frame, rgb, camera), output in zip(decoded, self._infer(decoded), strict=True):
+            if output is not None:
+                self._publish(frame, rgb, camera, output)
+
+    def _infer(self, decoded: list[tuple[Frame, RgbImage, CameraModel]]) -> list[Any]:
+        """Return one output per frame, None where the network failed."""
+        if len(decoded) > 1:
+            try:
+                return list(self.predictor.infer_batch(
+                    [rgb for _frame, rgb, _camera in decoded],
+                    [camera for _frame, _rgb, camera in decoded]))
+            except Exception as error:
+                # Out of memory, or one bad frame: each alone may still work.
+                for frame, _rgb, _camera in decoded:
+                    frame.stream.report(
+                        FaultKind.COMPUTE,
+                        f'the batch of {len(decoded)} failed, trying one by one: {error}')
+        return [self._infer_one(*item) for item in decoded]
+
+    def _infer_one(self, frame: Frame, rgb: RgbImage, camera: CameraModel) -> Any:
+        try:
+            return self.predictor.infer(rgb, camera)
+        except (ImageError, CameraInfoError) as error:
+            frame.stream.reject(error)
+        except Exception as error:
+            frame.stream.report(
+                FaultKind.MODEL, f'inference failed with {type(error).__name__}: {error}')
+        return None
+
+    def _publish(self, frame: Frame, rgb: RgbImage, camera: CameraModel, output: Any) -> None:
+        stream, header = frame.stream, frame.message.header
+        try:
+            valid_share = stream.outputs.publish(
+                header, rgb, camera, output, frame.parameters,
+                max_depth_m=self.predictor.max_depth_m, may_publish=lambda: self.enabled)
+        except Exception as error:
+            # The context may go away at any moment; that is no fault.
+            if self.enabled:
+                stream.report(
+                    FaultKind.MODEL, f'publishing failed with {type(error).__name__}: {error}')
+            return
+        health = stream.health
+        health.valid_share = valid_share
+        health.scale_m, health.scene = float(output.scale_m), output.scene or ''
+        health.calibration_source = (
+            'camera_info' if frame.calibration.camera is camera else 'horizontal_fov_deg')
+        stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+        health.finished(latency_ms=(self._now_ns() - stamp_ns) / 1e6,
+                        processing_ms=(time.monotonic() - frame.received_s) * 1e3)
+        stream.recovered(*FaultKind)
+
+
+def _decode(frame: Frame) -> tuple[RgbImage, CameraModel]:
+    rgb = decode_compressed_image(frame.message) if frame.compressed else decode_image(
+        frame.message)
+    parameters = frame.parameters
+    camera = frame.calibration.camera_for(
+        frame.message.header.frame_id, rgb.shape[:2],
+        horizontal_fov_deg=parameters.horizontal_fov_deg,
+        check_frame_id=parameters.check_frame_id)
+    if frame.compressed:
+        frame.stream.health.last_image = (
+            f'{rgb.shape[1]}x{rgb.shape[0]} {frame.message.format}')
+    return rgb, camera

@@ -1,0 +1,220 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Parameters of the depth node: names, defaults, ranges and meaning, in one table.
+
+``DepthParameters`` is that table and also the immutable snapshot that a frame is processed with.
+config/depth.yaml and docs/ repeat it; tests keep them equal.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+import math
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from scaledepth_ros.errors import ConfigError
+
+ANY_TIME = 'any time'
+WHEN_UNCONFIGURED = 'while unconfigured'
+AT_START = 'at start'
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the parameter means and which values it takes."""
+
+    text: str
+    change: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+def _parameter(default: Any, text: str, *, change: str = ANY_TIME, choices: Iterable[str] = (),
+               minimum: float | None = None, maximum: float | None = None) -> Any:
+    description = Description(text, change, tuple(choices), minimum, maximum)
+    return field(default=default, metadata={'description': description})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthParameters:
+    """
+    All parameters of the depth node, checked.
+
+    Raises:
+        ConfigError: a value is outside its range or choices, or two values contradict.
+
+    """
+
+    autostart: bool = _parameter(
+        True, 'Configure and activate at start. Set it to false under a lifecycle manager.',
+        change=AT_START)
+
+    model: str = _parameter(
+        'lite', 'Network preset: lite for a CPU, nk for a GPU, or another name that '
+        'scaledepth_ros.model.build knows.', change=WHEN_UNCONFIGURED)
+    weights: str = _parameter(
+        '', 'Path of a .safetensors file; empty for the weights that come with the preset.',
+        change=WHEN_UNCONFIGURED)
+    device: str = _parameter(
+        'auto', 'auto, cpu, cuda or cuda:N.', change=WHEN_UNCONFIGURED)
+    engine: str = _parameter(
+        'auto', 'Inference engine: auto, torch, openvino or onnxruntime.',
+        change=WHEN_UNCONFIGURED)
+    precision: str = _parameter(
+        'auto', 'Arithmetic of the network: auto, fp32, fp16 or bf16.',
+        change=WHEN_UNCONFIGURED)
+
+    image_transport: str = _parameter(
+        'raw', 'raw subscribes to image (sensor_msgs/Image), compressed to image/compressed '
+        '(sensor_msgs/CompressedImage).', change=WHEN_UNCONFIGURED,
+        choices=('raw', 'compressed'))
+    rectified: bool = _parameter(
+        False, 'The image is rectified: use P of CameraInfo and no distortion.')
+    horizontal_fov_deg: float = _parameter(
+        0.0, 'Horizontal field of view [deg] to assume where no usable CameraInfo arrives; 0 '
+        'to wait for CameraInfo.', minimum=0.0, maximum=179.0)
+    check_frame_id: bool = _parameter(
+        True, "Refuse a CameraInfo whose frame_id is not the image's.")
+    max_rate_hz: float = _parameter(
+        0.0, 'Skip images that arrive faster than this [Hz]; 0 for no limit.',
+        minimum=0.0, maximum=1000.0)
+
+    depth_encoding: str = _parameter(
+        '32FC1', 'Encoding of depth/image: 32FC1 [m] or 16UC1 [mm], which ends at 65.535 m.',
+        choices=('32FC1', '16UC1'))
+    min_range_m: float = _parameter(
+        0.0, 'Nearer depth becomes -Inf (REP 117) [m]; 0 for no limit.',
+        minimum=0.0, maximum=1000.0)
+    max_range_m: float = _parameter(
+        0.0, 'Farther depth becomes +Inf (REP 117) [m]; 0 for the largest depth of the model.',
+        minimum=0.0, maximum=10000.0)
+    point_stride: int = _parameter(
+        1, 'Publish every n-th row and column of the cloud.', minimum=1, maximum=64)
+
+    diagnostics_period_s: float = _parameter(
+        1.0, 'Period of /diagnostics [s].', minimum=0.1, maximum=60.0)
+    log_period_s: float = _parameter(
+        5.0, 'The same fault is logged at most this often [s].', minimum=0.0, maximum=3600.0)
+    image_timeout_s: float = _parameter(
+        2.0, 'Diagnostics warn when no image has arrived for this long [s].',
+        minimum=0.1, maximum=3600.0)
+
+    def __post_init__(self) -> None:
+        """Check every value, then the combinations."""
+        for name, _default, description in table():
+            _check_value(name, getattr(self, name), description)
+        if 0.0 < self.max_range_m <= self.min_range_m:
+            raise ConfigError(
+                f'max_range_m is {self.max_range_m} and min_range_m is {self.min_range_m}; the '
+                'maximum must be larger (or 0 for the largest depth of the model)')
+
+    def changed(self, parameters: Iterable[Parameter]) -> DepthParameters:
+        """
+        Return a copy with some values replaced.
+
+        Args:
+            parameters: rclpy parameters; names that are not in the table are ignored.
+
+        Raises:
+            ConfigError: the result would not be valid.
+
+        """
+        names = {name for name, _default, _description in table()}
+        return replace(self, **{
+            parameter.name: _plain(parameter.value)
+            for parameter in parameters if parameter.name in names})
+
+
+def table() -> Iterator[tuple[str, Any, Description]]:
+    """Yield name, default and description of every parameter."""
+    for item in fields(DepthParameters):
+        yield item.name, item.default, item.metadata['description']
+
+
+def _plain(value: Any) -> Any:
+    """Turn the sequence types of rclpy into tuples."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
+        return value
+    return tuple(value)
+
+
+def _check_value(name: str, value: Any, description: Description) -> None:
+    if description.choices and value not in description.choices:
+        raise ConfigError(f'{name} is {value!r}; choose one of {", ".join(description.choices)}')
+    if description.minimum is None or description.maximum is None:
+        return
+    if not math.isfinite(value) or not description.minimum <= value <= description.maximum:
+        raise ConfigError(
+            f'{name} is {value}; it must lie in {description.minimum} .. {description.maximum}')
+
+
+def declare_parameters(node: Node) -> DepthParameters:
+    """
+    Declare every parameter of the table on a node.
+
+    Args:
+        node: gets one parameter per field, with descriptor and range.
+
+    Returns:
+        The values after overrides from files and the command line.
+
+    Raises:
+        ConfigError: an override is out of range or of another type.
+
+    """
+    values = {}
+    for name, default, description in table():
+        try:
+            declared = node.declare_parameter(
+                name, default, _descriptor(name, default, description))
+        except Exception as error:  # rclpy's own types for type and range; all mean the same here
+            raise ConfigError(f'parameter {name}: {error}') from error
+        values[name] = _plain(declared.value)
+    return DepthParameters(**values)
+
+
+def _descriptor(name: str, default: Any, description: Description) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        name=name, description=description.text, read_only=description.change == AT_START)
+    constraints = [f'Can be changed {description.change}.']
+    if description.choices:
+        constraints.append(f'One of: {", ".join(description.choices)}.')
+    descriptor.additional_constraints = ' '.join(constraints)
+    if description.minimum is not None and description.maximum is not None:
+        # bool is an int to Python, but no boolean has a range.
+        if isinstance(default, int):
+            descriptor.integer_range = [IntegerRange(
+                from_value=int(description.minimum), to_value=int(description.maximum), step=1)]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(
+                from_value=float(description.minimum), to_value=float(description.maximum),
+                step=0.0)]
+    return descriptor
+
+
+def refusal(parameters: Iterable[Parameter], *, configured: bool) -> str:
+    """
+    Say why parameters cannot be changed now.
+
+    Args:
+        parameters: what someone wants to set.
+        configured: the node has loaded its model.
+
+    Returns:
+        The reason, or an empty string when all may be changed.
+
+    """
+    descriptions = {name: description for name, _default, description in table()}
+    for parameter in parameters:
+        description = descriptions.get(parameter.name)
+        if description is None:
+            continue
+        if description.change == WHEN_UNCONFIGURED and configured:
+            return (f'{parameter.name} is read when the node is configured: deactivate and clean '
+                    'up first, set it, then configure again')
+    return ''

@@ -1,0 +1,81 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The depth node with a network whose answer is known, for tests of everything around it.
+
+Depth is ``row + column / 100`` metres, so that any mix-up of pixels shows; row 0 is 0 and pixel
+(1, 0) is NaN. The parameter ``model`` chooses the behaviour: 'known', 'slow' (0.3 s a frame),
+'stuck' (a frame takes a minute), 'failing' (every third frame raises), 'missing' (cannot be
+loaded), 'loading' (takes a minute to load).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from scaledepth_ros.errors import CheckpointError
+from scaledepth_ros.ros.depth_node import main
+from scaledepth_ros.ros.parameters import DepthParameters
+
+
+@dataclass
+class Output:
+    """The fields of DepthOutput that the node reads."""
+
+    depth_m: Any
+    uncertainty_m: Any
+    scale_m: float = 7.5
+    scene: str = 'kitchen'
+
+
+@dataclass
+class Weights:
+    """The fields of WeightsInfo."""
+
+    description: str = 'known depth (test)'
+    trained: bool = True
+    sha256: str = '0' * 64
+
+
+class KnownDepth:
+    """Stands where the Predictor stands."""
+
+    device, engine, max_depth_m, weights = 'cpu', 'test', 40.0, Weights()
+
+    def __init__(self, parameters: DepthParameters) -> None:
+        self._behaviour = parameters.model
+        self._count = 0
+        if self._behaviour == 'missing':
+            raise CheckpointError('weights file /nowhere.safetensors does not exist')
+        if self._behaviour == 'loading':
+            time.sleep(60)
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Be ready at once."""
+
+    def close(self) -> None:
+        """Free nothing."""
+
+    def infer(self, rgb: Any, camera: Any = None) -> Output:
+        """Return the known depth at the size of the image."""
+        self._count += 1
+        time.sleep({'slow': 0.3, 'stuck': 60.0}.get(self._behaviour, 0.0))
+        if self._behaviour == 'failing' and self._count % 3 == 0:
+            raise MemoryError('out of memory')
+        rows, columns = np.mgrid[0:rgb.shape[0], 0:rgb.shape[1]]
+        depth_m = (rows + columns / 100).astype(np.float32)
+        depth_m[0] = 0.0
+        depth_m[1, 0] = np.nan
+        return Output(depth_m, np.full_like(depth_m, 0.25))
+
+    def infer_batch(self, images: Any, cameras: Any) -> list[Output]:
+        """Return the known depth of each image."""
+        return [self.infer(rgb, camera)
+                for rgb, camera in zip(images, cameras, strict=True)]
+
+
+if __name__ == '__main__':
+    sys.exit(main(predictor_factory=KnownDepth))

@@ -1,0 +1,52 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The parameter table, its copy in config/depth.yaml, and what it refuses."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rclpy.parameter import Parameter
+from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.ros.parameters import DepthParameters, refusal, table
+import yaml
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_yaml_holds_exactly_the_defaults():
+    content = yaml.safe_load((PACKAGE_ROOT / 'config' / 'depth.yaml').read_text())
+    values = content['/**']['ros__parameters']
+    defaults = {name: default for name, default, _description in table()}
+    plain = {name: tuple(value) if isinstance(value, list) else value
+             for name, value in values.items()}
+    assert plain == defaults
+    # 0 == 0.0 and True == 1, but rclpy refuses the one for the other.
+    assert {n: type(v) for n, v in plain.items()} == {n: type(v) for n, v in defaults.items()}
+    assert list(values) == list(defaults)
+
+
+@pytest.mark.parametrize(('changes', 'text'), [
+    ({'depth_encoding': '32FC3'}, "depth_encoding is '32FC3'; choose one of 32FC1, 16UC1"),
+    ({'point_stride': 0}, 'point_stride is 0; it must lie in 1 .. 64'),
+    ({'min_range_m': -0.1}, 'min_range_m is -0.1; it must lie in'),
+    ({'max_range_m': float('nan')}, 'max_range_m is nan; it must lie in'),
+    ({'min_range_m': 3.0, 'max_range_m': 2.0}, 'max_range_m is 2.0 and min_range_m is 3.0'),
+])
+def test_senseless_values_are_refused(changes, text):
+    with pytest.raises(ConfigError, match=text):
+        DepthParameters(**changes)
+
+
+def test_change_keeps_the_rest():
+    before = DepthParameters(point_stride=3)
+    after = before.changed([Parameter('min_range_m', value=0.5), Parameter('other', value=1)])
+    assert (after.min_range_m, after.point_stride) == (0.5, 3)
+    assert before.min_range_m == 0.0
+
+
+def test_network_parameters_wait_for_cleanup():
+    wanted = [Parameter('max_rate_hz', value=5.0), Parameter('weights', value='x')]
+    assert refusal(wanted, configured=False) == ''
+    assert 'weights is read when the node is configured' in refusal(wanted, configured=True)
+    assert refusal(wanted[:1], configured=True) == ''
