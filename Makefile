@@ -1,5 +1,5 @@
 # Two commands for a machine with Python 3.10 to 3.13 and no ROS 2:
-#   make demo     camera, depth node and recorder as real processes; pictures and numbers in demo_out/
+#   make demo     camera, depth node and recorder as real processes; see demo_out/
 #   make test     lint, type check and tests
 # Both make .venv first if it is missing. In a ROS 2 workspace use colcon instead: see README.md.
 
@@ -11,17 +11,17 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
-# Named by content and place, not by time: a new checkout time installs nothing, and a moved checkout
-# or a changed requirement does.
+# Named by content and place, not by time: touching requirements.txt installs nothing; changing it,
+# or moving the checkout, does.
 STAMP := $(VENV)/.installed-$(firstword $(shell (pwd; cat requirements.txt) | sha256sum))
 
-# A sourced ROS 2 would put its own Python packages and libraries before those in .venv; the last one
-# tells the rclpy wheel that its library path is set already, which only holds inside one environment.
+# A sourced ROS 2 would put its own Python packages and libraries before those in .venv. The last one
+# tells the rclpy wheel that its library path is set, which holds only inside one environment.
 unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH AMENT_PREFIX_PATH COLCON_PREFIX_PATH
 unexport RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-# Point clouds of megabytes get lost in Fast DDS's default shared-memory segment, and nothing that a
-# test or a demo publishes should leave the machine.
+# Point clouds of megabytes get lost in Fast DDS's default transports, and nothing that a test or a
+# demo publishes should leave the machine.
 export FASTDDS_BUILTIN_TRANSPORTS ?= LARGE_DATA
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
