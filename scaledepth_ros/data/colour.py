@@ -40,7 +40,7 @@ class ColourConfig:
         noise_probability: Probability of Gaussian noise.
         noise_sigma: Its largest standard deviation, in grey levels of 255.
         jpeg_probability: Probability of JPEG artefacts.
-        jpeg_quality: Lowest quality (1 .. 100).
+        jpeg_quality: Lowest quality (0 .. 95).
         albumentations: Use the official training pipeline instead (see
             ``official_colour_jitter``); everything above is then ignored.
     """
@@ -63,7 +63,7 @@ class ColourConfig:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            limit = {'hue': 0.5, 'jpeg_quality': 100}.get(item.name)
+            limit = {'hue': 0.5, 'jpeg_quality': 95}.get(item.name)
             if item.name.endswith('_probability'):
                 limit = 1.0
             if value < 0 or (limit is not None and value > limit):
@@ -118,7 +118,7 @@ def jitter_colour(
         noisy_3HW = image_3HW.float() + torch.from_numpy(noise_3HW)
         image_3HW = noisy_3HW.round().clamp(0, 255).to(torch.uint8)
     if happens(config.jpeg_probability):
-        image_3HW = F.jpeg(image_3HW, int(rng.integers(max(config.jpeg_quality, 1), 96)))
+        image_3HW = _through_jpeg(image_3HW, int(rng.integers(config.jpeg_quality, 96)))
     return image_3HW
 
 
@@ -148,6 +148,14 @@ def official_colour_jitter(image_3HW: Tensor, rng: np.random.Generator) -> Tenso
         hsv_HW3[..., 2] = _lookup(hsv_HW3[..., 2], levels + value)
         image_HW3 = np.asarray(cv2.cvtColor(hsv_HW3, cv2.COLOR_HSV2RGB), dtype=np.uint8)
     return torch.from_numpy(image_HW3).permute(2, 0, 1).contiguous()
+
+
+def _through_jpeg(image_3HW: Tensor, quality: int) -> Tensor:
+    """Encode as JPEG and decode again; OpenCV wants BGR both ways."""
+    image_HW3 = np.ascontiguousarray(image_3HW.permute(1, 2, 0).numpy()[..., ::-1])
+    encoded = cv2.imencode('.jpg', image_HW3, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded_HW3 = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return torch.from_numpy(decoded_HW3[..., ::-1].copy()).permute(2, 0, 1).contiguous()
 
 
 def _lookup(image: NDArray[np.uint8], levels: NDArray[np.float32]) -> NDArray[np.uint8]:
