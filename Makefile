@@ -15,8 +15,8 @@ BIN := $(abspath $(VENV))/bin
 # or moving the checkout, does.
 STAMP := $(VENV)/.installed-$(firstword $(shell (pwd; cat requirements.txt) | sha256sum))
 
-# A sourced ROS 2 would put its own Python packages and libraries before those in .venv. The last one
-# tells the rclpy wheel that its library path is set, which holds only inside one environment.
+# A sourced ROS 2 would put its own Python packages and libraries before those in .venv. The last
+# one tells the rclpy wheel that its library path is set, which holds only inside one environment.
 unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH AMENT_PREFIX_PATH COLCON_PREFIX_PATH
 unexport RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
@@ -58,8 +58,8 @@ $(STAMP):
 	  rm -rf "$(VENV)"
 	  "$$python" -m venv "$(VENV)"
 	fi
-	echo "==> Installing requirements.txt from PyPI into $(VENV): PyTorch, ROS 2's rclpy and Fast DDS,"
-	echo "    OpenCV and the tools. About 6 GB on disk; one to several minutes, only this once."
+	echo "==> Installing requirements.txt from PyPI into $(VENV): PyTorch, rclpy and Fast DDS, OpenCV"
+	echo "    and tools. About 6 GB on disk; one to several minutes, only this once."
 	rm -f "$(VENV)"/.installed-*
 	seconds=$$SECONDS
 	"$(BIN)/python" -m pip install --disable-pip-version-check -r requirements.txt
