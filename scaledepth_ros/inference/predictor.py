@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.errors import ConfigError, DeviceError, ImageError
+from scaledepth_ros.errors import DeviceError, ImageError
 from scaledepth_ros.inference.engines import Engine
-from scaledepth_ros.inference.engines.torch_engine import pick_device, PRECISIONS, TorchEngine
+from scaledepth_ros.inference.engines.select import make_engine
 from scaledepth_ros.model.build import build_model, preset, PRESETS
 from scaledepth_ros.model.checkpoint import load_model, WeightsInfo
 from scaledepth_ros.model.scaledepth import DepthOutput, ScaleDepth
@@ -32,33 +32,27 @@ class Predictor:
         model: Preset name ('lite', 'nk', 'n', 'k') or the path of a .safetensors model file.
         weights: Model file to use instead of the preset's own.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
-        engine: 'auto', 'torch'.
+        engine: 'auto', 'torch' or 'openvino'; 'auto' is OpenVINO on a CPU that has it.
         precision: 'auto', 'fp32', 'bf16' or 'fp16'; 'auto' is fp16 on CUDA and fp32 elsewhere.
 
     Raises:
         CheckpointError: A weights file is missing, damaged or of another network.
         ConfigError: An unknown model, engine or precision.
-        DeviceError: The device or the engine is absent.
+        DeviceError: The device or the engine is absent, or the engine computes something else.
     """
 
     def __init__(
         self, model: str = 'lite', *, weights: str | Path | None = None, device: str = 'auto',
         engine: str = 'auto', precision: str = 'auto',
     ) -> None:
-        if precision not in (*PRECISIONS, 'auto'):
-            raise ConfigError(
-                f'precision is {precision!r}; expected auto or one of {sorted(PRECISIONS)}.')
-        if engine not in ('auto', 'torch'):
-            raise ConfigError(f"engine is {engine!r}; expected 'auto' or 'torch'.")
-        torch_device = pick_device(device)
         network, self.weights = load_network(model, weights)
         self.config = network.config
         self.max_depth_m = network.config.max_depth_m
         self._has_scenes = bool(network.scene_scale.text_embeddings.any())
-        if precision == 'auto':
-            precision = 'fp32' if torch_device == 'cpu' else 'fp16'
-        self.precision = precision
-        self._engine: Engine | None = TorchEngine(network, torch_device, precision)
+        self._engine: Engine | None
+        self._engine, self.precision = make_engine(
+            network, engine=engine, device=device, precision=precision,
+            check_size=self.network_size(480, 640))
         self.device = self._engine.device
         self.engine = self._engine.name
 

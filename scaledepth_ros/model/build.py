@@ -43,9 +43,19 @@ def preset(name: str) -> ScaleDepthConfig:
     return PRESETS[name]
 
 
-def build_model(config: ScaleDepthConfig) -> ScaleDepth:
-    """Return a network with freshly initialised weights (Mask2Former's initialisation)."""
-    image_encoder = ImageEncoder(config.encoder, config.drop_path_rate)
+def build_model(
+    config: ScaleDepthConfig, image_encoder: ImageEncoder | None = None,
+) -> ScaleDepth:
+    """
+    Return a network with freshly initialised weights (Mask2Former's initialisation).
+
+    Args:
+        config: What to build.
+        image_encoder: A trunk of one's own instead of the one that config names; it has
+            ``channels`` and returns four feature maps at strides 4, 8, 16 and 32.
+    """
+    if image_encoder is None:
+        image_encoder = ImageEncoder(config.encoder, config.drop_path_rate)
     pixel_decoder = PixelDecoder(
         image_encoder.channels, channels=config.channels, layers=config.encoder_layers,
         heads=config.heads, points=config.points, hidden=config.encoder_hidden)
@@ -55,8 +65,8 @@ def build_model(config: ScaleDepthConfig) -> ScaleDepth:
         scale_queries=config.scale_queries)
     relative_depth = RelativeDepthHead(config.channels, config.min_relative_depth)
     scene_scale = SceneScaleHead(
-        config.channels, config.scale_queries, min_scale_m=config.min_scale_m,
-        activation=config.scale_activation, similarity=config.similarity,
-        temperature=config.temperature)
+        config.channels, config.scale_queries, categories=config.scene_categories,
+        min_scale_m=config.min_scale_m, activation=config.scale_activation,
+        similarity=config.similarity, temperature=config.temperature)
     return ScaleDepth(config, image_encoder, pixel_decoder, query_decoder, relative_depth,
                       scene_scale)

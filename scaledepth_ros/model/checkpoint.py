@@ -6,7 +6,7 @@ Model files: safetensors with the configuration in their header.
 A model file describes itself and holds tensors only, so loading one runs no code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 import hashlib
 import json
@@ -145,7 +145,10 @@ def _config(header: Mapping[str, str], path: Path) -> ScaleDepthConfig:
             'another version of this package.') from error
 
 
-def load_tensors(model: ScaleDepth, tensors: Mapping[str, Tensor], source: str) -> None:
+def load_tensors(
+    model: ScaleDepth, tensors: Mapping[str, Tensor], source: str, *,
+    shown: Callable[[str], str] = str,
+) -> None:
     """
     Copy tensors into a network, all or none.
 
@@ -153,32 +156,33 @@ def load_tensors(model: ScaleDepth, tensors: Mapping[str, Tensor], source: str) 
         model: The network to fill.
         tensors: One tensor for each entry of its state dict.
         source: Name of the file for error messages.
+        shown: What error messages call a tensor; its own name by default.
 
     Raises:
         CheckpointError: Tensors are missing, unexpected, misshapen or not finite; by name.
     """
     expected = model.state_dict()
-    problems = [f'missing: {_names(set(expected) - set(tensors))}',
-                f'unexpected: {_names(set(tensors) - set(expected))}']
-    shapes = {name: f'{name} {tuple(tensors[name].shape)} instead of {tuple(value.shape)}'
+    shapes = [f'{shown(name)} {tuple(tensors[name].shape)} instead of {tuple(value.shape)}'
               for name, value in expected.items()
-              if name in tensors and tensors[name].shape != value.shape}
-    problems.append(f'wrong shape: {_names(set(shapes.values()))}')
-    problems = [problem for problem in problems if not problem.endswith(': ')]
+              if name in tensors and tensors[name].shape != value.shape]
+    problems = [f'{kind}: {_listed(names)}' for kind, names in (
+        ('missing', [shown(name) for name in expected if name not in tensors]),
+        ('unexpected', [shown(name) for name in tensors if name not in expected]),
+        ('wrong shape', shapes)) if names]
     if problems:
         raise CheckpointError(
             f'{source} does not fit the network ({"; ".join(problems)}); use the file that '
             'belongs to this configuration.')
-    broken = {name for name, value in tensors.items()
-              if value.is_floating_point() and not bool(torch.isfinite(value).all())}
+    broken = [shown(name) for name, value in tensors.items()
+              if value.is_floating_point() and not bool(torch.isfinite(value).all())]
     if broken:
         raise CheckpointError(
-            f'{source} holds weights that are not finite ({_names(broken)}); the file is '
+            f'{source} holds weights that are not finite ({_listed(broken)}); the file is '
             'damaged or training diverged.')
     model.load_state_dict({name: value.to(expected[name].dtype)
                            for name, value in tensors.items()})
 
 
-def _names(names: set[str]) -> str:
-    shown = ', '.join(sorted(names)[:_SHOWN])
+def _listed(names: Sequence[str]) -> str:
+    shown = ', '.join(names[:_SHOWN])
     return shown + (f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else '')

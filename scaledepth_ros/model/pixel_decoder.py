@@ -107,7 +107,8 @@ class PixelDecoder(nn.Module):
             (B, C, H_i, W_i) at strides 32, 16 and 8.
         """
         levels = [conv(x) for conv, x in zip(self.input_convs, features[:0:-1], strict=True)]
-        sizes = [(level.shape[-2], level.shape[-1]) for level in levels]
+        # Plain numbers even while traced, so that tables by size are found and become constants.
+        sizes = [(int(level.shape[-2]), int(level.shape[-1])) for level in levels]
         x_BNC = torch.cat([level.flatten(2) for level in levels], dim=2).transpose(1, 2)
         position_NC = torch.cat([
             sine_encoding(height, width, x_BNC.shape[-1], x_BNC) + self.level_encoding[i]

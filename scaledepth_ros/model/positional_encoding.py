@@ -19,6 +19,7 @@ _EPS = 1e-6
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # A cached table may be used in training later.
 def _sine_encoding_cpu(height: int, width: int, channels: int) -> Tensor:
     half = channels // 2
     y = torch.arange(1, height + 1, dtype=torch.float32) / (height + _EPS) * (2 * math.pi)
@@ -72,6 +73,7 @@ class SamplingBase(NamedTuple):
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def _sampling_base_cpu(sizes: tuple[tuple[int, int], ...]) -> SamplingBase:
     centres = []
     for height, width in sizes:

@@ -92,7 +92,7 @@ class QueryDecoder(nn.Module):
         wanted = {len(self.layers) - 1} if keep is None else set(keep)
         keys, values, pixels = [], [], []
         for level, feature in enumerate(memory):
-            height, width = feature.shape[-2:]
+            height, width = (int(side) for side in feature.shape[-2:])
             value_BTC = feature.flatten(2).transpose(1, 2) + self.level_embed[level]
             values.append(value_BTC)
             keys.append(value_BTC + sine_encoding(height, width, value_BTC.shape[-1], value_BTC))

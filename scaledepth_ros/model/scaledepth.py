@@ -24,6 +24,7 @@ from scaledepth_ros.model.pixel_decoder import PixelDecoder
 from scaledepth_ros.model.query_decoder import QueryDecoder
 from scaledepth_ros.model.relative_depth import RelativeDepthHead
 from scaledepth_ros.model.scene_scale import SceneScaleHead
+from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
 from torch import nn, Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -40,6 +41,7 @@ class ScaleDepthConfig:
         encoder_hidden, decoder_hidden: Width of their feed-forward nets.
         heads, points: Attention heads, and deformable sampling points a head and level.
         bin_queries, scale_queries: Q and K.
+        scene_categories: G; the first G of scene_text.SCENE_CATEGORIES.
         min_relative_depth: Left edge of the first bin.
         min_scale_m: Lower bound of S in metres.
         scale_activation: 'relu' as published, or 'exp'.
@@ -65,6 +67,7 @@ class ScaleDepthConfig:
     points: int = 4
     bin_queries: int = 64
     scale_queries: int = 3
+    scene_categories: int = len(SCENE_CATEGORIES)
     min_relative_depth: float = 1e-3
     min_scale_m: float = 0.1
     scale_activation: Literal['relu', 'exp'] = 'relu'
@@ -80,7 +83,7 @@ class ScaleDepthConfig:
     def __post_init__(self) -> None:
         for name in ('channels', 'encoder_layers', 'decoder_layers', 'encoder_hidden',
                      'decoder_hidden', 'heads', 'points', 'bin_queries', 'scale_queries',
-                     'size_divisor'):
+                     'scene_categories', 'size_divisor'):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ConfigError(f'{name} is {value!r}; expected a whole number of at least 1.')
@@ -88,6 +91,9 @@ class ScaleDepthConfig:
             raise ConfigError(
                 f'channels is {self.channels}; expected a multiple of 32 and of heads '
                 f'({self.heads}).')
+        if self.scene_categories > len(SCENE_CATEGORIES):
+            raise ConfigError(f'scene_categories is {self.scene_categories}; expected at most '
+                              f'{len(SCENE_CATEGORIES)}.')
         for name in ('min_relative_depth', 'min_scale_m', 'temperature', 'max_depth_m'):
             value = getattr(self, name)
             if not value > 0:

@@ -11,7 +11,6 @@ Legend: B batch, K scale queries, C channels, E = K * C text channels, G scene c
 
 from typing import Literal
 
-from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
 import torch
 from torch import nn, Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -27,6 +26,7 @@ class SceneScaleHead(nn.Module):
     Args:
         channels: C.
         queries: K.
+        categories: G.
         min_scale_m: Lower bound of the scale.
         activation: 'relu', as published, or 'exp', which predicts the logarithm and so has a
             gradient at every scale.
@@ -38,8 +38,8 @@ class SceneScaleHead(nn.Module):
     text_embeddings: Tensor
 
     def __init__(
-        self, channels: int, queries: int, *, min_scale_m: float, activation: ScaleActivation,
-        similarity: Similarity, temperature: float,
+        self, channels: int, queries: int, *, categories: int, min_scale_m: float,
+        activation: ScaleActivation, similarity: Similarity, temperature: float,
     ) -> None:
         super().__init__()
         self.min_scale_m = min_scale_m
@@ -47,8 +47,7 @@ class SceneScaleHead(nn.Module):
         self.similarity = similarity
         self.temperature = temperature
         self.fc = nn.Linear(channels * queries, 1)
-        self.register_buffer(
-            'text_embeddings', torch.zeros(len(SCENE_CATEGORIES), channels * queries))
+        self.register_buffer('text_embeddings', torch.zeros(categories, channels * queries))
 
     def scale_m(self, scale_query_BKC: Tensor) -> Tensor:
         """Return the scene scale (B, 1) in metres, never below min_scale_m."""
