@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,13 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.pointcloud import apply_range, cloud_shape
 from scaledepth_ros.ros.messages import (
     camera_info_message,
     CloudBuffer,
     copy_header,
     depth_to_millimetres,
     DepthImageBuffer,
-    limit_range,
 )
 from scaledepth_ros.ros.parameters import DepthParameters
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -67,7 +68,6 @@ class CameraOutputs:
         self._images: dict[str, DepthImageBuffer] = {}
         self._cloud: CloudBuffer | None = None
         self._camera_info: tuple[CameraModel, CameraInfo] | None = None
-        self._strided_rays: tuple[CameraModel, int, npt.NDArray[np.float32]] | None = None
 
     def destroy(self) -> None:
         """Remove the publishers from the node."""
@@ -80,7 +80,7 @@ class CameraOutputs:
                 if publisher.get_subscription_count() > 0}
 
     def publish(self, header: Any, rgb: npt.NDArray[np.uint8], camera: CameraModel,
-                output: Any, parameters: DepthParameters, *, max_depth_m: float,
+                output: Any, parameters: DepthParameters, *,
                 may_publish: Callable[[], bool]) -> float:
         """
         Fill and publish every output that has subscribers.
@@ -91,7 +91,6 @@ class CameraOutputs:
             camera: the model of the camera at that size.
             output: the network's DepthOutput.
             parameters: range limits, encoding, stride.
-            max_depth_m: the model's largest depth.
             may_publish: asked before the first message leaves.
 
         Returns:
@@ -101,8 +100,8 @@ class CameraOutputs:
         wanted = self.wanted()
         header = copy_header(header)
         depth = self._buffer('depth', rgb.shape[:2], '32FC1')
-        limit_range(output.depth_m, parameters.min_range_m,
-                    parameters.max_range_m or max_depth_m, depth.pixels)
+        apply_range(output.depth_m, parameters.min_range_m,
+                    parameters.max_range_m or math.inf, out=depth.pixels)
         messages: dict[str, Any] = {}
         if 'depth/image' in wanted:
             messages['depth/image'] = self._depth_message(depth, header, parameters)
@@ -149,17 +148,9 @@ class CameraOutputs:
 
     def _cloud_message(self, depth_m: npt.NDArray[np.float32], rgb: npt.NDArray[np.uint8],
                        camera: CameraModel, header: Any, stride: int) -> PointCloud2:
-        rays = camera.rays()
-        if stride > 1:
-            cached = self._strided_rays
-            if cached is None or cached[0] is not camera or cached[1] != stride:
-                cached = camera, stride, np.ascontiguousarray(rays[::stride, ::stride])
-                self._strided_rays = cached
-            rays = cached[2]
-            depth_m = np.ascontiguousarray(depth_m[::stride, ::stride])
-            rgb = np.ascontiguousarray(rgb[::stride, ::stride])
-        if self._cloud is None or self._cloud.layout != depth_m.shape:
-            self._cloud = CloudBuffer(*depth_m.shape)
-        self._cloud.fill(depth_m, rays, rgb)
+        shape = cloud_shape(*depth_m.shape, stride)
+        if self._cloud is None or self._cloud.layout != shape:
+            self._cloud = CloudBuffer(*shape)
+        self._cloud.fill(depth_m, camera.rays(), rgb, stride)
         self._cloud.message.header = header
         return self._cloud.message

@@ -129,7 +129,7 @@ class CameraStream:
 
         """
         text = str(error) or type(error).__name__
-        self.health.fault(kind, text)
+        self.health.fault(kind, text, warning=warning)
         label = f'{self.name} {kind.value}' if self.name else kind.value
         self._log.fault((self.name, kind), f'{label}: {text}', warning=warning)
 

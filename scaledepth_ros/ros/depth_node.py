@@ -258,7 +258,7 @@ class DepthNode(LifecycleNode):
         reason = refusal(parameters, configured=self._worker is not None)
         if not reason:
             try:
-                self._snapshot.changed(parameters)
+                self.parameters.changed(parameters)
             except ConfigError as error:
                 reason = str(error)
         # Another callback may still refuse, so the new values are read when they are needed.
@@ -293,10 +293,10 @@ class DepthNode(LifecycleNode):
                    'device': predictor.device, 'engine': predictor.engine,
                    'largest depth [m]': predictor.max_depth_m}
         status = make_status('model', str(predictor.device), values)
-        faults = [stream.health.faults[FaultKind.MODEL][0] for stream in self._streams
+        faults = [stream.health.faults[FaultKind.MODEL] for stream in self._streams
                   if FaultKind.MODEL in stream.health.faults]
         if faults:
-            status.level, status.message = DiagnosticStatus.ERROR, faults[0]
+            status.level, status.message = faults[0].level, faults[0].text
         elif not predictor.weights.trained:
             status.level = DiagnosticStatus.WARN
             status.message = f'weights: {predictor.weights.description}; the depth means nothing'

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 import enum
+import math
 import threading
 import time
 from typing import Any
@@ -32,6 +33,15 @@ class FaultKind(enum.Enum):
     CALIBRATION = 'calibration'
     MODEL = 'model'
     COMPUTE = 'compute'
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong, as a diagnostic level and text, and when it was last seen."""
+
+    text: str
+    level: bytes
+    at_s: float
 
 
 class ThrottledLog:
@@ -103,10 +113,12 @@ class RateMeter:
         """Start empty."""
         self._times_s: deque[float] = deque()
         self.total = 0
+        self.last_s = -math.inf
 
     def tick(self, now_s: float) -> None:
         """Count one event."""
         self.total += 1
+        self.last_s = now_s
         self._times_s.append(now_s)
         self._forget(now_s)
 
@@ -122,7 +134,7 @@ class RateMeter:
             return 0.0
         span_s = self._times_s[-1] - self._times_s[0]
         # A stream that stopped must fade instead of keeping its last rate.
-        idle_s = now_s - self._times_s[-1]
+        idle_s = now_s - self.last_s
         return (count - 1) / max(span_s, 1e-6) if idle_s < 1.0 else count / _WINDOW_S
 
     def _forget(self, now_s: float) -> None:
@@ -149,7 +161,7 @@ class CameraHealth:
     scene: str = ''
     valid_share: float = float('nan')
     idle: bool = False
-    faults: dict[FaultKind, tuple[str, float]] = field(default_factory=dict)
+    faults: dict[FaultKind, Fault] = field(default_factory=dict)
     _latency_ms: deque[float] = field(default_factory=lambda: deque(maxlen=300))
     _processing_ms: deque[float] = field(default_factory=lambda: deque(maxlen=300))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -159,10 +171,11 @@ class CameraHealth:
         with self._lock:
             meter.tick(time.monotonic())
 
-    def fault(self, kind: FaultKind, text: str) -> None:
+    def fault(self, kind: FaultKind, text: str, *, warning: bool = False) -> None:
         """Remember a fault until ``clear`` is called for it."""
+        level = DiagnosticStatus.WARN if warning else DiagnosticStatus.ERROR
         with self._lock:
-            self.faults[kind] = (text, time.monotonic())
+            self.faults[kind] = Fault(text, level, time.monotonic())
 
     def clear(self, *kinds: FaultKind) -> None:
         """Forget faults."""
@@ -207,9 +220,9 @@ class CameraHealth:
     def _apply_fault(self, status: DiagnosticStatus, kind: FaultKind, now_s: float) -> bool:
         if kind not in self.faults:
             return False
-        text, since_s = self.faults[kind]
-        status.level, status.message = DiagnosticStatus.ERROR, text
-        status.values.append(KeyValue(key='fault age [s]', value=f'{now_s - since_s:.1f}'))
+        fault = self.faults[kind]
+        status.level, status.message = fault.level, fault.text
+        status.values.append(KeyValue(key='fault age [s]', value=f'{now_s - fault.at_s:.1f}'))
         return True
 
     def _camera_status(self, now_s: float, active: bool, image_timeout_s: float,
@@ -223,7 +236,7 @@ class CameraHealth:
             return status
         if not active:
             status.message = 'not active'
-        elif not self.received.recent(now_s) and now_s - self.started_s > image_timeout_s:
+        elif now_s - max(self.started_s, self.received.last_s) > image_timeout_s:
             status.level = DiagnosticStatus.WARN
             status.message = (
                 f'no image on {self.image_topic}: ' + (

@@ -88,7 +88,7 @@ class FrameProcessor:
         try:
             valid_share = stream.outputs.publish(
                 header, rgb, camera, output, frame.parameters,
-                max_depth_m=self.predictor.max_depth_m, may_publish=lambda: self.enabled)
+                may_publish=lambda: self.enabled)
         except Exception as error:
             # The context may go away at any moment; that is no fault.
             if self.enabled:

@@ -60,32 +60,6 @@ class DepthImageBuffer:
         return self.message.height, self.message.width, self.message.encoding
 
 
-def limit_range(
-        depth_m: npt.NDArray[np.float32], min_range_m: float, max_range_m: float,
-        out: npt.NDArray[np.float32]) -> None:
-    """
-    Write depth with the out-of-range values of REP 117 and REP 118.
-
-    Args:
-        depth_m: (H, W) float32, Z along the optical axis; NaN unknown. Values of 0 or less are no
-            distances and become NaN.
-        min_range_m: nearer becomes -Inf; 0 for no limit.
-        max_range_m: farther becomes +Inf; 0 or +Inf for no limit.
-        out: (H, W) float32 to write to; may be ``depth_m`` itself.
-
-    """
-    if out is not depth_m:
-        np.copyto(out, depth_m)
-    nearest_m, farthest_m = float(np.min(depth_m)), float(np.max(depth_m))
-    # Most frames need no change at all; one NaN makes both comparisons false, hence `not`.
-    if not nearest_m > 0.0:
-        out[depth_m <= 0.0] = np.nan
-    if min_range_m > 0.0 and not nearest_m >= min_range_m:
-        out[(out < min_range_m) & (out > 0.0)] = -np.inf
-    if max_range_m > 0.0 and not farthest_m <= max_range_m:
-        out[out > max_range_m] = np.inf
-
-
 def depth_to_millimetres(
         depth_m: npt.NDArray[np.float32], out: npt.NDArray[np.uint16]) -> None:
     """
@@ -132,7 +106,7 @@ class CloudBuffer:
 
     def fill(
             self, depth_m: npt.NDArray[np.float32], rays: npt.NDArray[np.float32],
-            rgb: npt.NDArray[np.uint8]) -> None:
+            rgb: npt.NDArray[np.uint8], stride: int) -> None:
         """
         Write all points.
 
@@ -140,9 +114,10 @@ class CloudBuffer:
             depth_m: (H, W) float32 [m]; where it is not finite the point is NaN.
             rays: (H, W, 3) float32 with z = 1.
             rgb: (H, W, 3) uint8.
+            stride: take every n-th pixel, so that what is left has this cloud's size.
 
         """
-        fill_cloud(depth_m, rays, rgb, self._data)
+        fill_cloud(depth_m, rays, rgb, self._data, stride=stride)
 
 
 def camera_info_message(camera: CameraModel) -> CameraInfo:

@@ -91,7 +91,7 @@ class DepthParameters:
         0.0, 'Nearer depth becomes -Inf (REP 117) [m]; 0 for no limit.',
         minimum=0.0, maximum=1000.0)
     max_range_m: float = _parameter(
-        0.0, 'Farther depth becomes +Inf (REP 117) [m]; 0 for the largest depth of the model.',
+        0.0, 'Farther depth becomes +Inf (REP 117) [m]; 0 for no limit.',
         minimum=0.0, maximum=10000.0)
     point_stride: int = _parameter(
         1, 'Publish every n-th row and column of the cloud.', minimum=1, maximum=64)
@@ -111,7 +111,7 @@ class DepthParameters:
         if 0.0 < self.max_range_m <= self.min_range_m:
             raise ConfigError(
                 f'max_range_m is {self.max_range_m} and min_range_m is {self.min_range_m}; the '
-                'maximum must be larger (or 0 for the largest depth of the model)')
+                'maximum must be larger, or 0 for no limit')
 
     def changed(self, parameters: Iterable[Parameter]) -> DepthParameters:
         """

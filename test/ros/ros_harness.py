@@ -177,7 +177,8 @@ class Peer:
              topic: str = 'image') -> None:
         """Publish CameraInfo, if any, then the image."""
         if info is not None:
-            info.header = image.header
+            info.header.stamp = image.header.stamp
+            info.header.frame_id = info.header.frame_id or image.header.frame_id
             self.publisher(CameraInfo, f'{prefix}camera_info').publish(info)
         self.publisher(type(image), prefix + topic).publish(image)
 
@@ -204,6 +205,18 @@ class Peer:
                 time.sleep(0.005)
         raise AssertionError(f'no answer on {topics} to stamp {stamp} within {timeout_s} s')
 
+    def send_until(self, condition: Callable[[], Any], image: Any,
+                   info: CameraInfo | None = None, *, timeout_s: float = 10.0) -> Any:
+        """Send a frame again and again until something is true; return that."""
+        deadline_s = time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s:
+            self.send(image, info)
+            time.sleep(0.03)
+            value = condition()
+            if value:
+                return value
+        raise AssertionError(f'not within {timeout_s} s; diagnostics: {self.statuses}')
+
     def answer(self, topic: str, stamp: Any) -> Any:
         """Return the message of a topic with this stamp, or None."""
         return next((message for message in list(self.received[topic])
@@ -216,14 +229,16 @@ class Peer:
     def wait_for_status(self, name: str, level: bytes, text: str = '',
                         timeout_s: float = 15.0) -> DiagnosticStatus:
         """Wait for a diagnostic with this level and a text in its message."""
-        def found() -> DiagnosticStatus | None:
-            status = self.statuses.get(name)
-            if status is not None and status.level == level and text in status.message:
-                return status
-            return None
-        return wait_until(found, timeout_s,
+        return wait_until(lambda: self.status(name, level, text), timeout_s,
                           lambda: f'{name} with {level!r} and {text!r}; is '
                                   f'{self.statuses.get(name)}')
+
+    def status(self, name: str, level: bytes, text: str = '') -> DiagnosticStatus | None:
+        """Return a diagnostic if it has this level and a text in its message."""
+        status = self.statuses.get(name)
+        if status is not None and status.level == level and text in status.message:
+            return status
+        return None
 
     def call(self, kind: Any, service: str, request: Any, timeout_s: float = 20.0) -> Any:
         """Call a service of the depth node."""

@@ -1,0 +1,266 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cameras that misbehave, change, come late or come back; every test is a real process."""
+from __future__ import annotations
+
+import array
+import time
+
+import cv2
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
+import pytest
+from ros_harness import cloud_array, depth_array, make_image, make_info, wait_until
+from sensor_msgs.msg import CompressedImage
+
+pytestmark = pytest.mark.ros
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def damaged_images():
+    """Yield the name and text of a fault with an image that has it."""
+    image = make_image()
+    image.step -= 1
+    yield 'a row takes at least 192 bytes', image
+    image = make_image()
+    image.data = image.data[:-5]
+    yield 'carries 9211 bytes; it must carry 9216', image
+    image = make_image()
+    image.encoding = 'rgb9'
+    yield "encoding 'rgb9' is not supported", image
+    image = make_image()
+    image.width = 0
+    yield '0x48 pixels arrived', image
+    image = make_image(32, 24)
+    yield 'An image of 32x24 arrived with intrinsics for 64x48', image
+
+
+def test_bad_images_are_reported_and_the_next_good_one_works(start, join):
+    process = start(model='known', log_period_s=0.0)
+    peer = join()
+    peer.wait_for_outputs()
+    info = make_info()
+    peer.exchange(make_image(), info, 'depth/image', 'points')
+    for text, bad in damaged_images():
+        answered = len(peer.received['depth/image'])
+        name = 'calibration' if 'intrinsics' in text else 'camera'
+        peer.send_until(lambda name=name, text=text: peer.status(name, ERROR, text), bad)
+        process.wait_for_log(text)
+        assert len(peer.received['depth/image']) == answered
+        assert len(peer.received['points']) == answered
+        peer.exchange(make_image(), info, 'depth/image', 'points')
+        peer.wait_for_status(name, OK)
+        assert peer.answer('depth/image', bad.header.stamp) is None
+    assert 'works again' in process.log()
+
+
+def test_faults_are_logged_once_per_period(start, join):
+    process = start(model='known', log_period_s=60.0)
+    peer = join()
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+    bad = make_image()
+    bad.encoding = 'rgb9'
+    for _ in range(30):
+        peer.send(bad)
+        time.sleep(0.01)
+    peer.wait_for_status('camera', ERROR, 'rgb9')
+    wait_until(lambda: int({v.key: v.value for v in peer.statuses['camera'].values}['rejected'])
+               >= 25)
+    assert process.log().count("'rgb9'") == 1
+
+
+def test_image_waits_for_its_camera_info(start, join):
+    process = start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    status = peer.send_until(
+        lambda: peer.status('calibration', WARN, 'no CameraInfo on /camera_info yet'),
+        make_image())
+    assert 'horizontal_fov_deg' in status.message
+    process.wait_for_log('no CameraInfo on /camera_info yet')
+    assert not peer.received['depth/image']
+    # The image comes first, its CameraInfo right after it: nothing is lost.
+    image, info = make_image(), make_info()
+    info.header = image.header
+    publisher = peer.publisher(type(info), 'camera_info')
+    time.sleep(0.6)
+    peer.send(image)
+    time.sleep(0.1)
+    publisher.publish(info)
+    wait_until(lambda: peer.answer('depth/image', image.header.stamp))
+    peer.wait_for_status('calibration', OK)
+
+
+def test_field_of_view_stands_in_for_camera_info(start, join):
+    start(model='known', horizontal_fov_deg=90.0)
+    peer = join(('points', 'depth/camera_info'))
+    peer.wait_for_outputs()
+    uncalibrated = make_info(fx=0.0)
+    for info in (None, uncalibrated):
+        cloud, published = peer.exchange(make_image(), info, 'points', 'depth/camera_info')
+        # 90 degrees across 64 pixels: f = 32 px, axis between the pixels 31 and 32.
+        np.testing.assert_allclose(published.k[[0, 2]], [32.0, 31.5])
+        point = cloud_array(cloud)[20, 63]
+        np.testing.assert_allclose(point['x'] / point['z'], 31.5 / 32, rtol=1e-6)
+    peer.wait_for_status('calibration', WARN, 'assumed from horizontal_fov_deg')
+
+
+@pytest.mark.parametrize(('change', 'text'), [
+    ({'fx': 0.0}, 'Focal length 0 arrived'),
+    ({'fx': float('nan')}, 'CameraInfo on /camera_info is unusable'),
+    ({'width': 0}, 'CameraInfo on /camera_info is unusable'),
+])
+def test_senseless_camera_info(start, join, change, text):
+    start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    bad = make_info(**change)
+    peer.send_until(lambda: peer.status('calibration', ERROR, text), make_image(), bad)
+    assert not peer.received['depth/image']
+    peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+    peer.wait_for_status('calibration', OK)
+
+
+def test_camera_info_of_another_frame_is_refused_unless_told(start, join):
+    start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    info = make_info()
+    image = make_image()
+    info.header.frame_id = 'another_camera'
+    peer.send_until(lambda: peer.status('calibration', ERROR, "is for frame 'another_camera'"),
+                    image, info)
+    assert not peer.received['depth/image']
+    assert peer.set_parameters(check_frame_id=False)[0].successful
+    peer.exchange(image, None, 'depth/image', 'points')
+
+
+def test_camera_info_changes_while_running(start, join):
+    start(model='known')
+    peer = join(('points', 'depth/camera_info'))
+    peer.wait_for_outputs()
+    for fx in (50.0, 80.0):
+        cloud, info = peer.exchange(make_image(), make_info(fx=fx), 'points', 'depth/camera_info')
+        assert info.k[0] == info.p[0] == fx
+        point = cloud_array(cloud)[10, 0]
+        np.testing.assert_allclose(point['x'] / point['z'], -31.5 / fx, rtol=1e-6)
+
+
+def test_two_cameras_of_different_size_one_after_the_other(start, join):
+    start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    for width, height in ((64, 48), (101, 37), (64, 48)):
+        depth, cloud = peer.exchange(
+            make_image(width, height), make_info(width, height), 'depth/image', 'points')
+        assert depth_array(depth).shape == (height, width)
+        assert depth_array(depth)[5, 7] == np.float32(5.07)
+        assert cloud_array(cloud).shape == (height, width)
+        peer.drop_publishers()
+
+
+def test_camera_restarts(start, join):
+    start(model='known', image_timeout_s=0.3)
+    peer = join()
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+    peer.drop_publishers()
+    peer.wait_for_status('camera', WARN, 'nobody publishes it')
+    peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+    peer.wait_for_status('camera', OK)
+
+
+def test_roi_and_binning_are_folded_into_the_published_camera_info(start, join):
+    """A sensor of 200x120, cropped to 128x96 at (40, 10), binned 2x2, gives 64x48."""
+    start(model='known')
+    peer = join(('depth/image', 'depth/camera_info'))
+    peer.wait_for_outputs()
+    info = make_info(200, 120, fx=100.0)
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 40, 10, 128, 96
+    info.binning_x = info.binning_y = 2
+    _depth, published = peer.exchange(make_image(), info, 'depth/image', 'depth/camera_info')
+    assert (published.width, published.height) == (64, 48)
+    assert (published.binning_x, published.roi.width) == (0, 0)
+    cx, cy = (99.5 - 40 + 0.5) / 2 - 0.5, (59.5 - 10 + 0.5) / 2 - 0.5
+    np.testing.assert_allclose(published.k, [50, 0, cx, 0, 50, cy, 0, 0, 1])
+    np.testing.assert_allclose(published.p, [50, 0, cx, 0, 0, 50, cy, 0, 0, 0, 1, 0])
+    np.testing.assert_allclose(published.r, np.eye(3).ravel())
+
+
+def test_compressed_images(start, join):
+    process = start(model='known', image_transport='compressed')
+    peer = join()
+    peer.wait_for_outputs()
+    raw = make_image()
+    rgb = np.frombuffer(raw.data, np.uint8).reshape(48, 64, 3)
+    image = CompressedImage(header=raw.header, format='rgb8; png compressed bgr8')
+    png = cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
+    image.data = array.array('B', png)
+    depth, cloud = peer.exchange(
+        image, make_info(), 'depth/image', 'points', topic='image/compressed')
+    assert depth.header == image.header
+    assert cloud_array(cloud)['rgb'][20, 30] == (20 << 16) + (30 << 8) + 50
+    image.data = array.array('B', png[:100])
+    image.header.stamp.nanosec += 1
+    peer.send(image, topic='image/compressed')
+    peer.wait_for_status('camera', ERROR, 'cannot be decoded')
+    assert peer.answer('depth/image', image.header.stamp) is None
+    process.wait_for_log('cannot be decoded')
+
+
+def test_clock_that_jumps_back(start, join):
+    process = start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    for sec in (1000, 1001, 500, 501):
+        depth, = peer.exchange(make_image(sec=sec), make_info(), 'depth/image')
+        assert depth.header.stamp.sec == sec
+    process.wait_for_log('went back by')
+    assert process.log().count('went back by') == 1
+
+
+def test_slow_network_drops_old_images_and_stays_current(start, join):
+    """0.3 s a frame at 50 images a second: each answer is about the newest image at its start."""
+    start(model='slow')
+    peer = join()
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image', timeout_s=20)
+    sent, arrived = {}, {}
+    deadline_s = time.monotonic() + 3
+    while time.monotonic() < deadline_s:
+        image = make_image()
+        sent[image.header.stamp.nanosec] = time.monotonic()
+        peer.send(image)
+        for message in list(peer.received['depth/image']):
+            arrived.setdefault(message.header.stamp.nanosec, time.monotonic())
+        time.sleep(0.02)
+    ages_s = [arrived[stamp] - sent[stamp] for stamp in sent if stamp in arrived]
+    assert len(ages_s) >= 6
+    assert max(ages_s) < 2 * 0.3 + 0.15
+    peer.wait_for_status('compute', WARN, 'slower than the camera')
+
+
+def test_rate_limit(start, join):
+    start(model='known', max_rate_hz=10.0)
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image')
+    before = len(peer.received['depth/image'])
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < 2.0:
+        peer.send(make_image())
+        time.sleep(0.03)
+    time.sleep(0.1)
+    assert 17 <= len(peer.received['depth/image']) - before <= 22
+
+
+def test_without_subscribers_nothing_runs(start, join):
+    start(model='slow')
+    peer = join(())
+    wait_until(lambda: peer.node.count_publishers('points'))
+    for _ in range(10):
+        peer.send(make_image(), make_info())
+        time.sleep(0.02)
+    status = peer.wait_for_status('compute', OK, 'idle: no subscriber')
+    assert {v.key: v.value for v in status.values}['published'] == '0'

@@ -1,0 +1,187 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Lifecycle, parameters and signals of the depth node; every test is a real process."""
+from __future__ import annotations
+
+import signal
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
+import pytest
+from ros_harness import cloud_array, depth_array, make_image, make_info, wait_until
+from scaledepth_ros.ros.parameters import table
+
+pytestmark = pytest.mark.ros
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def test_lifecycle_under_a_manager(start, join):
+    start(model='known', autostart=False)
+    peer = join()
+    assert peer.state() == 'unconfigured'
+    assert not peer.change_state('activate')
+    for _ in range(2):
+        assert peer.change_state('configure')
+        assert peer.state() == 'inactive'
+        peer.wait_for_outputs()
+        assert peer.change_state('activate')
+        peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+
+        assert peer.change_state('deactivate')
+        peer.drop_publishers()
+        wait_until(lambda: peer.node.count_subscribers('image') == 0)
+        assert peer.change_state('activate')
+        peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+
+        assert peer.change_state('deactivate')
+        assert peer.change_state('cleanup')
+        assert peer.state() == 'unconfigured'
+        wait_until(lambda: peer.node.count_publishers('points') == 0)
+        peer.drop_publishers()
+    assert peer.change_state('unconfigured_shutdown')
+    assert peer.state() == 'finalized'
+
+
+def test_deactivate_during_inference_publishes_nothing_more(start, join):
+    start(model='slow')
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image')
+    image = make_image()
+    peer.send(image)
+    time.sleep(0.1)
+    assert peer.change_state('deactivate')
+    time.sleep(0.5)
+    assert peer.answer('depth/image', image.header.stamp) is None
+    assert peer.change_state('activate')
+    peer.exchange(make_image(), None, 'depth/image')
+
+
+def test_model_that_cannot_be_loaded(start, join):
+    process = start(model='missing')
+    peer = join()
+    peer.wait_for_status('model', ERROR, '/nowhere.safetensors does not exist')
+    process.wait_for_log('cannot configure: weights file /nowhere.safetensors does not exist')
+    assert peer.state() == 'unconfigured'
+    assert not peer.change_state('configure')
+    # The operator corrects the parameter; the process never went away.
+    assert peer.set_parameters(model='known')[0].successful
+    assert peer.change_state('configure')
+    assert peer.change_state('activate')
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+    peer.wait_for_status('model', OK, 'known depth (test)')
+
+
+def test_inference_that_runs_out_of_memory_costs_one_frame(start, join):
+    process = start(model='failing')
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image')
+    for _ in range(6):
+        peer.send(make_image())
+        time.sleep(0.1)
+    process.wait_for_log('inference failed with MemoryError: out of memory')
+    peer.exchange(make_image(), None, 'depth/image')
+    peer.wait_for_status('model', OK)
+
+
+def test_dynamic_parameters_act_on_the_next_frame(start, join):
+    start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    info = make_info()
+    peer.exchange(make_image(), info, 'depth/image', 'points')
+
+    assert peer.set_parameters(depth_encoding='16UC1', point_stride=3)[0].successful
+    depth, cloud = peer.exchange(make_image(), None, 'depth/image', 'points')
+    assert (depth.encoding, depth.step) == ('16UC1', 128)
+    millimetres = depth_array(depth)
+    assert millimetres[20, 30] == 20300
+    assert (millimetres[0] == 0).all()
+    assert millimetres[1, 0] == 0
+    points = cloud_array(cloud)
+    assert points.shape == (16, 22)
+    np.testing.assert_allclose(points['z'][5, 10], 15.30, rtol=1e-6)
+    np.testing.assert_allclose(points['x'][5, 10], 15.30 * (30 - 31.5) / 50, rtol=1e-6)
+
+    assert peer.set_parameters(rectified=True)[0].successful
+    info.p[0] = 25.0
+    cloud, = peer.exchange(make_image(), info, 'points')
+    np.testing.assert_allclose(
+        cloud_array(cloud)['x'][5, 10], 15.30 * (30 - 31.5) / 25, rtol=1e-6)
+
+
+def test_parameters_that_are_refused_say_why(start, join):
+    start(model='known')
+    peer = join()
+    peer.wait_for_state('active')
+    for values, reason in (
+            ({'model': 'nk'}, 'deactivate and clean up first'),
+            ({'depth_encoding': 'mono8'}, 'choose one of 32FC1, 16UC1'),
+            ({'min_range_m': 3.0, 'max_range_m': 2.0}, ''),
+            ({'max_range_m': -1.0}, ''),
+            ({'point_stride': 1000}, ''),
+            ({'autostart': False}, 'read-only')):
+        results = peer.set_parameters(**values)
+        assert not results[-1].successful, values
+        assert reason in results[-1].reason
+        assert results[-1].reason
+
+
+def test_every_parameter_is_described_and_survives_a_round_trip(start, join):
+    start(model='known')
+    peer = join()
+    names = [name for name, _default, _description in table()]
+    assert set(names) <= set(peer.parameter_names())
+    for descriptor in peer.describe_parameters(names):
+        assert len(descriptor.description) > 20
+        assert 'Can be changed' in descriptor.additional_constraints
+    values = peer.get_parameters(names)
+    changeable = {name: values[name] for name, _default, description in table()
+                  if description.change == 'any time'}
+    assert all(result.successful for result in peer.set_parameters(**changeable))
+    assert peer.get_parameters(names) == values
+
+
+def test_bad_parameter_on_the_command_line_ends_with_a_reason(start):
+    process = start(model='known', max_range_m=-3.0)
+    process.process.wait(10)
+    assert process.process.returncode == 1
+    assert 'depth_node: parameter max_range_m' in process.log()
+
+
+def test_qos_overrides(start, join):
+    start('-p', 'qos_overrides./points.publisher.reliability:=best_effort',
+          '-p', 'qos_overrides./image.subscription.reliability:=reliable', model='known')
+    peer = join(())
+    wait_until(lambda: peer.node.count_publishers('points'))
+    points = peer.node.get_publishers_info_by_topic('points')[0].qos_profile
+    depth = peer.node.get_publishers_info_by_topic('depth/image')[0].qos_profile
+    assert points.reliability.name == 'BEST_EFFORT'
+    assert depth.reliability.name == 'RELIABLE'
+    assert depth.durability.name == 'VOLATILE'
+    wait_until(lambda: peer.node.count_subscribers('image'))
+    image = peer.node.get_subscriptions_info_by_topic('image')[0].qos_profile
+    assert image.reliability.name == 'RELIABLE'
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('behaviour', ['unconfigured', 'active', 'stuck', 'loading'])
+def test_signals_end_it_within_a_second_or_so(start, join, behaviour, number):
+    process = start(model='known' if behaviour in ('unconfigured', 'active') else behaviour,
+                    autostart=behaviour != 'unconfigured')
+    peer = join(('depth/image',))
+    if behaviour == 'loading':
+        process.wait_for_log('loading ...')
+    elif behaviour == 'unconfigured':
+        assert peer.state() == 'unconfigured'
+    else:
+        peer.wait_for_outputs()
+        peer.send(make_image(), make_info())
+        time.sleep(0.3)
+    assert process.stop(number) < 2.0
+    assert process.process.returncode == 0
+    assert 'Traceback' not in process.log()
+    assert 'Error' not in process.log()
