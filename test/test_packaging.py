@@ -183,7 +183,6 @@ SUPPLIERS = {
     'torch': ('torch', 'python3-pytorch-pip'),
     'torchvision': ('torchvision', 'python3-pytorch-pip'),
     'tqdm': ('tqdm', 'python3-tqdm'),
-    'trimesh': ('trimesh', None),
     'yaml': ('PyYAML', 'python3-yaml'),
 }
 
