@@ -1,0 +1,297 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Light of a scene: area lamps, sun, sky, and the indirect light of interiors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scaledepth_ros.simulation.materials import MaterialTable
+from scaledepth_ros.simulation.mesh import DoubleArray, FloatArray, IntArray
+from scaledepth_ros.simulation.tracer import Tracer
+
+RAY_OFFSET_M = 2e-3
+
+
+@dataclass(frozen=True)
+class AreaLights:
+    """Rectangular lamps: origin, edges (K,3) m, radiance (K,3); omni ones shine all around."""
+
+    origin_m: FloatArray
+    edge_u_m: FloatArray
+    edge_v_m: FloatArray
+    radiance: FloatArray
+    omni: NDArray[np.bool_]
+
+    @staticmethod
+    def from_rows(
+        rows: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike, bool]],
+    ) -> AreaLights:
+        """Stack (origin, edge_u, edge_v, radiance, omni) rows; the normal is edge_u x edge_v."""
+
+        def column(k: int) -> FloatArray:
+            return np.array([row[k] for row in rows], np.float32).reshape(-1, 3)
+
+        return AreaLights(
+            column(0), column(1), column(2), column(3), np.array([row[4] for row in rows], bool)
+        )
+
+    def __len__(self) -> int:
+        return len(self.omni)
+
+    @property
+    def area_normal(self) -> FloatArray:
+        """Return edge_u x edge_v, (K,3); its length is the area."""
+        return np.cross(self.edge_u_m, self.edge_v_m).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Colours of a clear or clouded sky, (3,) radiance each, and a cloud map (N,N) in 0..1."""
+
+    zenith: FloatArray
+    horizon: FloatArray
+    ground: FloatArray
+    clouds: FloatArray
+
+    def radiance(self, directions: FloatArray, *, detail: bool = False) -> FloatArray:
+        """Return the radiance seen along unit directions (N,3); ``detail`` adds the clouds."""
+        up = directions[:, 2:3]
+        weight = np.clip(up, 0, 1) ** 0.5
+        colour = self.horizon * (1 - weight) + self.zenith * weight
+        if detail:
+            side = self.clouds.shape[0]
+            plane = directions[:, :2] / np.maximum(up + 0.12, 0.05)
+            xy = np.mod(plane * side * 0.12, side).astype(np.int32)
+            cover = self.clouds[xy[:, 1] % side, xy[:, 0] % side][:, None]
+            cover = cover * np.clip(up * 6, 0, 1)
+            white = np.float32(self.horizon.mean() * 1.1)
+            colour = colour * (1 - cover) + white * cover
+        below = up < -0.01
+        return np.asarray(np.where(below, self.ground, colour), np.float32)
+
+
+@dataclass(frozen=True)
+class Sun:
+    """Direction to the sun (3,) unit, irradiance (3,) on a face turned to it."""
+
+    direction: FloatArray
+    irradiance: FloatArray
+
+
+@dataclass(frozen=True)
+class Lighting:
+    """All sources of light; ``sky`` is None indoors, ``sun`` None under clouds."""
+
+    lights: AreaLights
+    sky: Sky | None = None
+    sun: Sun | None = None
+
+
+def cosine_directions(normals: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
+    """Turn uniform numbers (N,) x 2 into directions about normals (N,3), density cos/pi."""
+    z = 1 - 2 * u
+    radius = np.sqrt(np.maximum(1 - z * z, 0))
+    angle = np.float32(2 * np.pi) * v
+    sphere = np.stack([radius * np.cos(angle), radius * np.sin(angle), z], -1)
+    direction = normals * np.float32(1.0005) + sphere
+    length = np.linalg.norm(direction, axis=-1, keepdims=True)
+    return np.asarray(direction / np.maximum(length, 1e-6), np.float32)
+
+
+def sample_lights(
+    tracer: Tracer,
+    lights: AreaLights,
+    points_m: FloatArray,
+    normals: FloatArray | None,
+    uniform: tuple[FloatArray, FloatArray, FloatArray],
+    offset_m: FloatArray | float = RAY_OFFSET_M,
+) -> tuple[FloatArray, FloatArray]:
+    """
+    Estimate the direct light with one random point on one lamp per receiver.
+
+    Args:
+        tracer: For the shadow rays.
+        lights: The lamps; at least one.
+        points_m: (N,3) receivers.
+        normals: (N,3) of the receivers, or None for a point in the air.
+        uniform: Three arrays (N,) in 0..1: which lamp, and where on it.
+        offset_m: Distance by which rays start off the surface.
+
+    Returns:
+        Irradiance (N,3), weighted by the receiver's cosine where it has a normal, and the
+        directions (N,3) towards the sampled points.
+    """
+    area_normal = lights.area_normal
+    area = np.linalg.norm(area_normal, axis=-1)
+    normal_l = area_normal / np.maximum(area, 1e-9)[:, None]
+    centre = lights.origin_m + (lights.edge_u_m + lights.edge_v_m) / 2
+    power = lights.radiance.mean(1) * area
+    count = len(points_m)
+    if len(lights) == 1:
+        chosen = np.zeros(count, np.int32)
+        probability = np.ones(count, np.float32)
+    else:
+        # Near lamps matter most; the distance-dependent choice keeps the noise low.
+        squared = (
+            (points_m**2).sum(1)[:, None] + (centre**2).sum(1)[None] - 2 * points_m @ centre.T
+        )
+        weight = power / (np.maximum(squared, 0) + 0.3 * area + 0.05)
+        if normals is not None:
+            facing = normals @ centre.T - (normals * points_m).sum(1)[:, None]
+            weight *= np.where(facing > -0.3, 1.0, 0.02)
+        behind = (points_m @ normal_l.T) - (normal_l * centre).sum(1)[None]
+        weight *= np.where((behind > 0) | lights.omni, 1.0, 0.02)
+        cumulative = np.cumsum(weight, axis=1)
+        total = cumulative[:, -1:]
+        pick = (cumulative < uniform[0][:, None] * total).sum(1)
+        chosen = np.minimum(pick, len(lights) - 1).astype(np.int32)
+        probability = np.take_along_axis(weight, chosen[:, None], 1)[:, 0] / total[:, 0]
+    target = (
+        lights.origin_m[chosen]
+        + lights.edge_u_m[chosen] * uniform[1][:, None]
+        + lights.edge_v_m[chosen] * uniform[2][:, None]
+    )
+    to_light = target - points_m
+    squared = (to_light * to_light).sum(1)
+    direction = to_light / np.sqrt(np.maximum(squared, 1e-8))[:, None]
+    cos_light = -(direction * normal_l[chosen]).sum(1)
+    cos_light = np.where(lights.omni[chosen], 1.0, np.maximum(cos_light, 0))
+    cos_point = (
+        np.float32(1.0) if normals is None else np.maximum((direction * normals).sum(1), 0)
+    )
+    area_k = area[chosen]
+    # Very near a lamp the estimator would explode; a floor on the distance tames it.
+    geometry = cos_light * cos_point * area_k / np.maximum(squared, 0.04 * area_k + 1e-4)
+    strength = (geometry / np.maximum(probability, 1e-6)).astype(np.float32)
+    active = np.nonzero(strength > 1e-7)[0]
+    start = points_m if normals is None else points_m + normals * np.asarray(
+        offset_m, np.float32
+    ).reshape(-1, 1)
+    # Stop short of the lamp, whose own surface would shadow it.
+    blocked = tracer.occluded(start[active], (target - start)[active], limit=0.985)
+    visible = np.zeros(count, np.float32)
+    visible[active[~blocked]] = 1.0
+    irradiance = lights.radiance[chosen] * (strength * visible)[:, None]
+    return np.asarray(irradiance, np.float32), np.asarray(direction, np.float32)
+
+
+@dataclass(frozen=True)
+class ProbeGrid:
+    """
+    Irradiance in an interior, on a grid of points, for the six axis directions.
+
+    Direct and indirect light are both in it, so that a hit of a gather ray can be shaded with
+    one look-up instead of a shadow ray.
+    """
+
+    origin_m: FloatArray  # (3,)
+    cell_m: FloatArray  # (3,)
+    shape: tuple[int, int, int]
+    irradiance: FloatArray  # (P, 6, 3): +x, -x, +y, -y, +z, -z
+
+    def index(self, points_m: FloatArray) -> IntArray:
+        """Return the nearest probe of each point (N,3)."""
+        cell = np.rint((points_m - self.origin_m) / self.cell_m).astype(np.int32)
+        cell = np.clip(cell, 0, np.array(self.shape, np.int32) - 1)
+        return np.asarray((cell[:, 0] * self.shape[1] + cell[:, 1]) * self.shape[2] + cell[:, 2])
+
+    def look_up(self, points_m: FloatArray, normals: FloatArray) -> FloatArray:
+        """Return the irradiance (N,3) at points with normals, without interpolation."""
+        probe = self.index(points_m)
+        squared = normals * normals
+        negative = (normals < 0).astype(np.int32)
+        result = self.irradiance[probe, negative[:, 0]] * squared[:, 0:1]
+        result += self.irradiance[probe, 2 + negative[:, 1]] * squared[:, 1:2]
+        result += self.irradiance[probe, 4 + negative[:, 2]] * squared[:, 2:3]
+        return result
+
+    @staticmethod
+    def build(
+        tracer: Tracer,
+        face_normals: FloatArray,
+        face_material: IntArray,
+        materials: MaterialTable,
+        lighting: Lighting,
+        bounds_m: DoubleArray,
+    ) -> ProbeGrid:
+        """Bounce light between the surfaces; about 50 ms for a room."""
+        rng = np.random.default_rng(0)
+        extent = bounds_m[1] - bounds_m[0]
+        shape_array = np.clip(np.rint(extent / np.array([0.6, 0.6, 0.6])), 2, [18, 18, 6])
+        shape = (int(shape_array[0]), int(shape_array[1]), int(shape_array[2]))
+        cell = (extent / shape_array).astype(np.float32)
+        origin = (bounds_m[0] + extent / shape_array / 2).astype(np.float32)
+        grid = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing='ij'), -1)
+        points = (grid.reshape(-1, 3) * cell + origin).astype(np.float32)
+        count = len(points)
+
+        axis = np.concatenate([np.eye(3), -np.eye(3)])[[0, 3, 1, 4, 2, 5]].astype(np.float32)
+        direct = np.zeros((count, 6, 3), np.float32)
+        samples = 12
+        if len(lighting.lights):
+            where = np.repeat(points, samples, 0)
+            uniform = rng.random((3, len(where)), np.float32)
+            light, towards = sample_lights(
+                tracer, lighting.lights, where, None, (uniform[0], uniform[1], uniform[2])
+            )
+            cosine = np.maximum(towards @ axis.T, 0)
+            share = (cosine[..., None] * light[:, None]).reshape(count, samples, 6, 3)
+            direct = share.mean(1)
+
+        rays = 40
+        z = 1 - 2 * (np.arange(rays) + 0.5) / rays
+        turn = np.arange(rays) * np.pi * (3 - np.sqrt(5))
+        sphere = np.stack(
+            [np.sqrt(1 - z * z) * np.cos(turn), np.sqrt(1 - z * z) * np.sin(turn), z], -1
+        ).astype(np.float32)
+        origins = np.repeat(points, rays, 0)
+        directions = np.tile(sphere, (count, 1))
+        hits = tracer.intersect(origins, directions)
+        face = np.maximum(hits.face, 0)
+        hit = hits.face >= 0
+        normal = face_normals[face]
+        material = face_material[face]
+        inside = hit & ((normal * directions).sum(1) > 0)
+        position = origins + directions * np.where(hit, hits.distance, 0)[:, None]
+        albedo = materials.mean_albedo[material] * np.where(hit, 1, 0)[:, None]
+        glow = albedo * materials.emission[material][:, None]
+        # Lamps are sampled directly; counting their glow again would double them.
+        glow = np.where(materials.emission[material][:, None] > 2.0, 0, glow)
+        cosine = np.maximum(sphere @ axis.T, 0) * np.float32(4 * np.pi / rays)
+        valid = inside.reshape(count, rays).mean(1) < 0.3
+
+        field = ProbeGrid(origin, cell, shape, direct)
+        for _ in range(3):
+            light = field.look_up(position + normal * cell.min() * 0.5, normal)
+            radiance = (albedo / np.float32(np.pi) * light + glow).reshape(count, rays, 3)
+            indirect = np.einsum('prc,ra->pac', radiance, cosine)
+            total = _fill_invalid(direct + indirect, valid, shape)
+            field = ProbeGrid(origin, cell, shape, total)
+        return field
+
+
+def _fill_invalid(
+    irradiance: FloatArray, valid: NDArray[np.bool_], shape: tuple[int, int, int]
+) -> FloatArray:
+    """Give probes inside furniture the mean of their neighbours in the open."""
+    if valid.all():
+        return irradiance
+    value = irradiance.reshape(*shape, 18) * valid.reshape(*shape, 1)
+    weight = valid.reshape(*shape, 1).astype(np.float32)
+    for _ in range(3):
+        spread_value, spread_weight = value.copy(), weight.copy()
+        for dimension in range(3):
+            for step in (1, -1):
+                keep = [slice(None)] * 4
+                keep[dimension] = slice(1, None) if step == 1 else slice(None, -1)
+                take = [slice(None)] * 4
+                take[dimension] = slice(None, -1) if step == 1 else slice(1, None)
+                spread_value[tuple(keep)] += 0.2 * value[tuple(take)]
+                spread_weight[tuple(keep)] += 0.2 * weight[tuple(take)]
+        value, weight = spread_value, spread_weight
+    filled = (value / np.maximum(weight, 1e-6)).reshape(-1, 6, 3)
+    return np.where(valid[:, None, None], irradiance, filled).astype(np.float32)

@@ -1,0 +1,114 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""A finished scene: geometry, materials, light, named objects and where a camera may go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scaledepth_ros.simulation.lighting import Lighting, ProbeGrid
+from scaledepth_ros.simulation.materials import MaterialTable
+from scaledepth_ros.simulation.mesh import DoubleArray, FloatArray, Mesh
+from scaledepth_ros.simulation.tracer import Tracer
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """A named thing in the world with its bounding box."""
+
+    name: str
+    lower_m: tuple[float, float, float]
+    upper_m: tuple[float, float, float]
+
+    @property
+    def size_m(self) -> tuple[float, float, float]:
+        """Return the extent along the world axes."""
+        x, y, z = (u - v for u, v in zip(self.upper_m, self.lower_m, strict=True))
+        return (x, y, z)
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """
+    Where cameras belong in a scene.
+
+    Args:
+        lower_m: Lower corner (x, y) of the area in which a camera may stand.
+        upper_m: Upper corner.
+        path_m: (N,2) a way through the scene that is free at any height below 2 m; None lets
+            the camera find its own way between the objects.
+        closed: The path is a loop; otherwise the camera turns round at its ends.
+        speed_m_s: Speed along the path.
+        height_m: Range of camera heights of the trajectory.
+        targets_m: (T,3) things worth a close look: table tops, shelves.
+    """
+
+    lower_m: tuple[float, float]
+    upper_m: tuple[float, float]
+    path_m: DoubleArray | None = None
+    closed: bool = False
+    speed_m_s: float = 0.5
+    height_m: tuple[float, float] = (0.6, 1.6)
+    targets_m: DoubleArray = field(default_factory=lambda: np.zeros((0, 3)))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """
+    Everything that a camera needs; built by ``make_scene``.
+
+    ``category`` is one of the 28 scene categories of the SASP text term.
+    """
+
+    kind: str
+    category: str
+    seed: int
+    mesh: Mesh
+    materials: MaterialTable
+    lighting: Lighting
+    objects: tuple[SceneObject, ...]
+    viewing: Viewing
+
+    @cached_property
+    def tracer(self) -> Tracer:
+        """Return the acceleration structure, built on first use."""
+        return Tracer(self.mesh)
+
+    @cached_property
+    def face_normals(self) -> FloatArray:
+        """Return the unit geometric normal of each face, (F,3)."""
+        corner = self.mesh.corners_m.astype(np.float64)
+        normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        length = np.linalg.norm(normal, axis=-1, keepdims=True)
+        return np.asarray(normal / np.maximum(length, 1e-20), np.float32)
+
+    @cached_property
+    def probes(self) -> ProbeGrid | None:
+        """Return the indirect light of an interior; None under the open sky."""
+        if self.lighting.sky is not None:
+            return None
+        return ProbeGrid.build(
+            self.tracer,
+            self.face_normals,
+            self.mesh.material,
+            self.materials,
+            self.lighting,
+            self.mesh.bounds_m,
+        )
+
+    def trajectory(self, index: int, fps: float) -> DoubleArray:
+        """
+        Return the pose of the moving camera.
+
+        Args:
+            index: Frame number, from 0.
+            fps: Frames per second.
+
+        Returns:
+            Camera-to-world 4x4 in the optical convention: x right, y down, z forward.
+        """
+        from scaledepth_ros.simulation.viewpoints import trajectory_pose
+
+        return trajectory_pose(self, index, fps)
