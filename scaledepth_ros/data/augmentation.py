@@ -23,6 +23,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F  # noqa: N812
 
+# Field of view along the longer side [deg] of a frame that states no intrinsics.
+ASSUMED_FOV_DEG = 60.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
@@ -52,7 +55,7 @@ class AugmentationConfig:
     zoom_max: float = 1.8
     off_centre_probability: float = 0.7
     flip_probability: float = 0.5
-    assumed_fov_deg: float = 60.0
+    assumed_fov_deg: float = ASSUMED_FOV_DEG
     max_depth_m: float = 80.0
     colour: ColourConfig | None = field(default_factory=ColourConfig)
     cut_depth_probability: float = 0.0
@@ -248,9 +251,21 @@ def _window(source_size: int, target_size: int, zoom: float, place: float) -> _W
     return _Window(0, source_size, start, start + shown)
 
 
-def _source_focal_px(sample: RgbdSample, assumed_fov_deg: float) -> float:
+def assumed_focal_px(height: int, width: int, fov_deg: float) -> float:
+    """
+    Return the focal length of a frame without intrinsics [px].
+
+    Args:
+        height: Rows of the frame.
+        width: Columns of the frame.
+        fov_deg: Field of view along the longer side [deg], so that upright photos get the focal
+            length that the same camera has when held level.
+    """
+    return 0.5 * max(height, width) / math.tan(math.radians(fov_deg) / 2.0)
+
+
+def _source_focal_px(sample: RgbdSample, fov_deg: float) -> float:
     """Return the focal length [frame px], assumed from the field of view if unknown."""
     if sample.camera is not None:
         return sample.camera.focal_px
-    longer_side_px = max(sample.depth_m_HW.shape)
-    return 0.5 * float(longer_side_px) / math.tan(math.radians(assumed_fov_deg) / 2.0)
+    return assumed_focal_px(sample.info.height, sample.info.width, fov_deg)

@@ -32,7 +32,8 @@ class FrameInfo:
         name: What messages call the frame; usually the path of its image below the root.
         dataset: Name of the data set.
         domain: ``'indoor'`` or ``'outdoor'``.
-        scene: Identifier of the place; frames of one place are never split or counted apart.
+        scene: Identifier of the place, unique over all data sets; frames of one place are never
+            split or counted apart, whichever data set they come from.
         width: Columns of the image [px].
         height: Rows of the image [px].
         category: One of the 28 scene categories, or None if unknown.

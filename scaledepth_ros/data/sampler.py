@@ -112,10 +112,10 @@ class _Pool:
     def __init__(
         self, infos: Sequence[FrameInfo], size: NetworkSize, config: SamplerConfig
     ) -> None:
-        frames_of: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        frames_of: dict[tuple[str, str], list[int]] = defaultdict(list)
         for index, info in enumerate(infos):
             if size.min_aspect <= info.aspect <= size.max_aspect:
-                frames_of[(_group(info, config.shares), info.dataset, info.scene)].append(index)
+                frames_of[(_group(info, config.shares), info.scene)].append(index)
         scenes = sorted(frames_of)
         weights = np.array([len(frames_of[s]) ** config.scene_temperature for s in scenes])
         groups = [scene[0] for scene in scenes]
@@ -130,7 +130,7 @@ class _Pool:
                 f'{dict(config.shares)}.'
             )
         self.frames = [frames_of[scene] for scene in scenes]
-        self.scene_names = [f'{dataset}/{scene}' for _, dataset, scene in scenes]
+        self.scene_names = [name for _, name in scenes]
         self.probabilities = weights / weights.sum()
         self.group_ids = np.unique(groups, return_inverse=True)[1]
 

@@ -19,7 +19,6 @@ CROPS = ('none', 'nyu', 'garg', 'eigen')
 SUNRGBD_FOCAL_PX = 519.163756
 
 _NYU_ROWS, _NYU_COLUMNS = slice(45, 471), slice(41, 601)
-# Standard protocols by the name that ``evaluate --protocol`` takes.
 _FRACTIONS = {
     # top, bottom (of the height), left, right (of the width)
     'garg': (0.40810811, 0.99189189, 0.03594771, 0.96405229),
@@ -155,7 +154,11 @@ DEFAULT_PROTOCOL = Protocol(name='default')
 
 _INDOOR_10 = Protocol(name='nyu', max_depth_m=10.0, crop='nyu', clamp_prediction=True)
 _GARG_80 = Protocol(name='kitti', max_depth_m=80.0, crop='garg', clamp_prediction=True)
+# Which of the official zero-shot configurations clamp predictions follows no pattern.
+_INDOOR_10_UNCLAMPED = replace(_INDOOR_10, clamp_prediction=False)
+_GARG_80_UNCLAMPED = replace(_GARG_80, clamp_prediction=False)
 
+# Standard protocols by the name that ``evaluate --protocol`` takes.
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
@@ -171,13 +174,13 @@ PROTOCOLS: dict[str, Protocol] = {
             max_depth_m=8.0,
             focal_reference_px=SUNRGBD_FOCAL_PX,
         ),
-        replace(_INDOOR_10, name='ibims'),
-        replace(_INDOOR_10, name='diode_indoor'),
-        replace(_INDOOR_10, name='hypersim', max_depth_m=80.0),
-        replace(_GARG_80, name='diode_outdoor'),
+        replace(_INDOOR_10_UNCLAMPED, name='ibims'),
+        replace(_INDOOR_10_UNCLAMPED, name='diode_indoor'),
+        replace(_INDOOR_10_UNCLAMPED, name='hypersim', max_depth_m=80.0),
+        replace(_GARG_80_UNCLAMPED, name='diode_outdoor'),
         replace(_GARG_80, name='vkitti'),
         replace(_GARG_80, name='ddad'),
-        replace(_GARG_80, name='diml', min_depth_m=2.0),
+        replace(_GARG_80_UNCLAMPED, name='diml', min_depth_m=2.0),
     )
 }
 

@@ -40,7 +40,7 @@ def test_temperature_one_draws_every_frame_equally_often():
     batches, sampler = _drawn(config)
     counts = Counter(info.scene for batch in batches for info in batch)
     assert counts['office'] / 2000 == pytest.approx(1000 / 1035, abs=0.01)
-    assert sampler.scene_probabilities()['mini/office'] == pytest.approx(1000 / 1035)
+    assert sampler.scene_probabilities()['office'] == pytest.approx(1000 / 1035)
 
 
 def test_shares_hold_within_each_batch():

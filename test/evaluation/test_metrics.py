@@ -150,20 +150,23 @@ def test_each_image_counts_once_however_many_pixels_it_has():
     assert mean_metrics([]) == {}
 
 
-def test_standard_protocols_have_the_caps_of_the_official_configs():
-    assert {n: (p.min_depth_m, p.max_depth_m, p.crop) for n, p in PROTOCOLS.items()} == {
-        'default': (1e-3, 80.0, 'none'),
-        'nyu': (1e-3, 10.0, 'nyu'),
-        'kitti': (1e-3, 80.0, 'garg'),
-        'kitti_eigen': (1e-3, 80.0, 'eigen'),
-        'sunrgbd': (1e-3, 8.0, 'nyu'),
-        'ibims': (1e-3, 10.0, 'nyu'),
-        'diode_indoor': (1e-3, 10.0, 'nyu'),
-        'hypersim': (1e-3, 80.0, 'nyu'),
-        'diode_outdoor': (1e-3, 80.0, 'garg'),
-        'vkitti': (1e-3, 80.0, 'garg'),
-        'ddad': (1e-3, 80.0, 'garg'),
-        'diml': (2.0, 80.0, 'garg'),
+def test_standard_protocols_are_those_of_the_official_configs():
+    assert {
+        n: (p.min_depth_m, p.max_depth_m, p.crop, p.clamp_prediction)
+        for n, p in PROTOCOLS.items()
+    } == {
+        'default': (1e-3, 80.0, 'none', False),
+        'nyu': (1e-3, 10.0, 'nyu', True),
+        'kitti': (1e-3, 80.0, 'garg', True),
+        'kitti_eigen': (1e-3, 80.0, 'eigen', True),
+        'sunrgbd': (1e-3, 8.0, 'nyu', True),
+        'ibims': (1e-3, 10.0, 'nyu', False),
+        'diode_indoor': (1e-3, 10.0, 'nyu', False),
+        'hypersim': (1e-3, 80.0, 'nyu', False),
+        'diode_outdoor': (1e-3, 80.0, 'garg', False),
+        'vkitti': (1e-3, 80.0, 'garg', True),
+        'ddad': (1e-3, 80.0, 'garg', True),
+        'diml': (2.0, 80.0, 'garg', False),
     }
 
 

@@ -1,0 +1,181 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Measure a model on frames with ground truth.
+
+Raw metric numbers come first, with nothing aligned; scale-aligned ones follow under their own
+name. Depth is compared at the resolution of the ground truth. The only thing done to predictions
+beyond what the protocol says is to raise values below 1 mm to 1 mm, so that logarithms stay
+finite. Frames whose depth is interpolated or comes from stereo matching are left out.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+import json
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+from scaledepth_ros.data.registry import DATASETS, open_dataset, split_spec
+from scaledepth_ros.data.sample import FrameSource, SelectedFrames
+from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.evaluation.protocols import get_protocol, Protocol, PROTOCOLS
+
+BASELINES = ('mean-depth', 'mean-log-depth')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """
+    Declare the options.
+
+    Args:
+        parser: Parser of this command.
+    """
+    parser.add_argument('--model', default='lite', help='preset or .safetensors file [lite]')
+    parser.add_argument('--weights', type=Path, help="model file instead of the preset's own")
+    parser.add_argument(
+        '--data', required=True,
+        help=f'index.csv, its folder, or NAME:FOLDER with NAME one of {", ".join(DATASETS)}')
+    parser.add_argument('--split', help='which frames [val, or the standard test split]')
+    parser.add_argument(
+        '--protocol', choices=list(PROTOCOLS),
+        help='crop, limits and clamps [default; that of the data set for NAME:FOLDER]')
+    parser.add_argument(
+        '--average', choices=('scenes', 'frames'),
+        help='means over scenes of means over frames, or over frames [scenes; frames with '
+        'NAME:FOLDER, as published numbers are]')
+    parser.add_argument(
+        '--with-completed', action='store_true', help='measure on interpolated depth too')
+    parser.add_argument(
+        '--max-frames', type=int, metavar='N', help='measure on N evenly spaced frames only')
+    parser.add_argument(
+        '--baseline', action='append', default=[], choices=BASELINES,
+        help="also measure the training set's mean depth per pixel position; repeatable")
+    parser.add_argument(
+        '--train', help='training frames of the baselines [train split of --data]')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:N [auto]')
+    parser.add_argument('--engine', default='auto', help='inference engine [auto]')
+    parser.add_argument('--precision', default='auto', help='auto, fp32, fp16, bf16 [auto]')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of tables')
+    parser.add_argument(
+        '--worst', type=int, default=0, metavar='N',
+        help='draw the N frames with the largest AbsRel into --output')
+    parser.add_argument(
+        '--output', type=Path, metavar='DIR', help='write evaluation.json and pictures there')
+
+
+def run(args: argparse.Namespace) -> int:
+    """
+    Run the command.
+
+    Args:
+        args: Parsed options.
+
+    Returns:
+        Exit code 0.
+
+    Raises:
+        ScaleDepthError: Data, model or options cannot be used.
+    """
+    if args.worst and args.output is None:
+        raise ConfigError(f'--worst {args.worst} needs a folder to draw into; add --output DIR.')
+    if args.max_frames is not None and args.max_frames < 1:
+        raise ConfigError(f'--max-frames is {args.max_frames}; expected at least 1.')
+    # Imported here, so that --help and mistyped options do not wait for torch.
+    from scaledepth_ros.evaluation.baselines import MeanDepth
+    from scaledepth_ros.evaluation.evaluate import evaluate, worst_frames
+    from scaledepth_ros.evaluation.pictures import write_frame_pictures
+    from scaledepth_ros.evaluation.report import full_report
+    from scaledepth_ros.evaluation.tables import format_report
+    from scaledepth_ros.inference.predictor import Predictor
+
+    name = split_spec(args.data)[0]
+    split = args.split or ('val' if name is None else DATASETS[name].test_split)
+    frames = _spread(open_dataset(args.data, split), args.max_frames)
+    protocol = get_protocol(args.protocol or name or 'default')
+    average = args.average or ('scenes' if name is None else 'frames')
+    predictor = Predictor(
+        args.model, weights=args.weights, device=args.device, engine=args.engine,
+        precision=args.precision)
+    try:
+        model_protocol = _for_predictor(protocol, predictor)
+        evaluation = evaluate(
+            frames, predictor, model_protocol, with_completed=args.with_completed,
+            progress=_progress('frames measured'))
+        reports = {args.model: full_report(evaluation, average)}
+        for baseline in args.baseline:
+            train = open_dataset(args.train or args.data, 'train')
+            mean_depth = MeanDepth(
+                train, logarithmic=baseline == 'mean-log-depth',
+                progress=_progress(f'training frames averaged ({baseline})'))
+            reports[baseline] = full_report(
+                evaluate(
+                    frames, mean_depth, replace(protocol, focal_reference_px=None),
+                    with_completed=args.with_completed,
+                    progress=_progress(f'frames measured ({baseline})')),
+                average)
+        title = (
+            f'{predictor.weights.description} on {predictor.device} ({predictor.engine}), '
+            f'{args.data}, split {split}')
+        document: dict[str, Any] = {
+            'model': args.model,
+            'weights': predictor.weights.description,
+            'weights_trained': predictor.weights.trained,
+            'weights_sha256': predictor.weights.sha256,
+            'device': predictor.device,
+            'engine': predictor.engine,
+            'data': args.data,
+            'split': split,
+            **reports[args.model],
+            'baselines': {key: reports[key] for key in args.baseline},
+        }
+        pictures = []
+        if args.worst:
+            pictures = write_frame_pictures(
+                worst_frames(evaluation.results, args.worst), frames, predictor, args.output,
+                title=title)
+    finally:
+        predictor.close()
+    text = json.dumps(document, indent=2)
+    print(text if args.json else format_report(title, reports))
+    if args.output is not None:
+        args.output.mkdir(parents=True, exist_ok=True)
+        (args.output / 'evaluation.json').write_text(text + '\n')
+        print(
+            f'{args.output}: evaluation.json and {len(pictures)} picture(s)', file=sys.stderr)
+    return 0
+
+
+def _spread(frames: FrameSource, count: int | None) -> FrameSource:
+    """Return evenly spaced frames, or all of them."""
+    if count is None or count >= len(frames):
+        return frames
+    return SelectedFrames(frames, [i * len(frames) // count for i in range(count)])
+
+
+def _for_predictor(protocol: Protocol, predictor: Any) -> Protocol:
+    """Drop the focal rescaling for a network that already uses the intrinsics."""
+    if predictor.config.canonical_focal_px is not None:
+        return replace(protocol, focal_reference_px=None)
+    return protocol
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    """Return a function that reports progress on stderr, at most twice a second."""
+    start_s = last_s = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        if done < total and now_s - last_s < 0.5:
+            return
+        last_s = now_s
+        left_s = (now_s - start_s) / done * (total - done)
+        end = '\n' if done == total else ''
+        print(
+            f'\r{done}/{total} {what}, {left_s:.0f} s left   ', end=end, file=sys.stderr,
+            flush=True)
+
+    return report

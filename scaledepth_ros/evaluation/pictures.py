@@ -1,0 +1,75 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of the frames a predictor does worst on, for people to look at."""
+
+from collections.abc import Sequence
+import math
+from pathlib import Path
+
+from scaledepth_ros.data.sample import FrameSource
+from scaledepth_ros.evaluation.evaluate import DepthPredictor, FrameResult
+from scaledepth_ros.visualization import (
+    Column,
+    depth_scale,
+    draw_strip,
+    relative_error_percent,
+    relative_error_scale,
+    Row,
+    write_picture,
+)
+
+
+def write_frame_pictures(
+    results: Sequence[FrameResult],
+    frames: FrameSource,
+    predictor: DepthPredictor,
+    folder: Path,
+    *,
+    title: str,
+) -> list[Path]:
+    """
+    Write one strip a frame: image, ground truth, prediction, relative error.
+
+    Args:
+        results: Frames to draw, in order; the file names carry the rank.
+        frames: The source that was measured.
+        predictor: Run again on these frames, so that no depth had to be kept.
+        folder: Where to write; created if missing.
+        title: First line of each strip; says whose weights these are.
+
+    Returns:
+        The files written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    index_of = {info: index for index, info in enumerate(frames.infos)}
+    paths = []
+    for rank, result in enumerate(results, start=1):
+        sample = frames[index_of[result.info]]
+        depth_m_HW = predictor.infer(sample.rgb_HW3, sample.camera).depth_m
+        scale = depth_scale([sample.depth_m_HW, depth_m_HW])
+        strip = draw_strip(
+            [title, f'{result.info.dataset}, {result.info.name}'],
+            [
+                Column(title='image'),
+                Column(title='ground truth', scale=scale),
+                Column(title='prediction, metres as predicted', scale=scale),
+                Column(title='(prediction - truth) / truth', scale=relative_error_scale()),
+            ],
+            [
+                Row(
+                    caption=f'raw d1 {result.raw["d1"]:.2f}, AbsRel {result.raw["abs_rel"]:.2f}; '
+                    f'scale off by x{math.exp(result.scale_offset):.2f}; '
+                    f'aligned d1 {result.aligned["d1"]:.2f}',
+                    cells=[
+                        sample.rgb_HW3,
+                        sample.depth_m_HW,
+                        depth_m_HW,
+                        relative_error_percent(depth_m_HW, sample.depth_m_HW),
+                    ],
+                )
+            ],
+        )
+        path = folder / f'worst_{rank:02d}_{result.info.domain}.png'
+        write_picture(path, strip)
+        paths.append(path)
+    return paths
