@@ -108,7 +108,7 @@ class Style:
         if kind == 'grey':
             colour = grey(self.rng, 0.12, 0.7)
         elif kind == 'colour':
-            colour = any_colour(self.rng, 0.5)
+            colour = any_colour(self.rng, 0.3)
         return self._keep('board', self.paint(colour, self.uniform(0.0, 0.05)))
 
     def fabric(self) -> int:

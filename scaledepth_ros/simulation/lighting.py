@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,10 +43,22 @@ class AreaLights:
     def __len__(self) -> int:
         return len(self.omni)
 
-    @property
-    def area_normal(self) -> FloatArray:
-        """Return edge_u x edge_v, (K,3); its length is the area."""
-        return np.cross(self.edge_u_m, self.edge_v_m).astype(np.float32)
+    @cached_property
+    def area_m2(self) -> FloatArray:
+        """Return the areas (K,)."""
+        cross = np.cross(self.edge_u_m, self.edge_v_m)
+        return np.asarray(np.linalg.norm(cross, axis=-1), np.float32)
+
+    @cached_property
+    def normal(self) -> FloatArray:
+        """Return the unit normals (K,3)."""
+        cross = np.cross(self.edge_u_m, self.edge_v_m)
+        return np.asarray(cross / np.maximum(self.area_m2, 1e-9)[:, None], np.float32)
+
+    @cached_property
+    def centre_m(self) -> FloatArray:
+        """Return the centres (K,3)."""
+        return np.asarray(self.origin_m + (self.edge_u_m + self.edge_v_m) / 2, np.float32)
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,40 @@ def cosine_directions(normals: FloatArray, u: FloatArray, v: FloatArray) -> Floa
     return np.asarray(direction / np.maximum(length, 1e-6), np.float32)
 
 
+def _choose(
+    lights: AreaLights, points_m: FloatArray, normals: FloatArray | None, uniform: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """
+    Choose a lamp per receiver, likelier the more light it may send there.
+
+    Returns:
+        Lamp (N,) and the probability of that choice (N,).
+    """
+    centre, normal_l = lights.centre_m, lights.normal
+    power = lights.radiance.mean(1) * lights.area_m2
+    # Lamps along the first axis keep the long axis contiguous, which numpy is fast on.
+    squared = (-2 * centre) @ points_m.T
+    squared += (points_m * points_m).sum(1)
+    squared += ((centre * centre).sum(1) + 0.3 * lights.area_m2 + 0.05)[:, None]
+    weight = power[:, None] / np.maximum(squared, 0.02)
+    behind = normal_l @ points_m.T < (normal_l * centre).sum(1)[:, None]
+    behind &= ~lights.omni[:, None]
+    if normals is not None:
+        facing = centre @ normals.T
+        facing -= (normals * points_m).sum(1)
+        behind |= facing < -0.3
+    weight[behind] *= np.float32(0.02)
+    total = weight.sum(0)
+    level = uniform * total
+    chosen = np.zeros(len(points_m), np.int32)
+    running = np.zeros_like(total)
+    for row in weight[:-1]:
+        running += row
+        chosen += level > running
+    picked = weight[chosen, np.arange(len(chosen))]
+    return chosen, np.asarray(picked / np.maximum(total, 1e-12), np.float32)
+
+
 def sample_lights(
     tracer: Tracer,
     lights: AreaLights,
@@ -125,31 +172,13 @@ def sample_lights(
         Irradiance (N,3), weighted by the receiver's cosine where it has a normal, and the
         directions (N,3) towards the sampled points.
     """
-    area_normal = lights.area_normal
-    area = np.linalg.norm(area_normal, axis=-1)
-    normal_l = area_normal / np.maximum(area, 1e-9)[:, None]
-    centre = lights.origin_m + (lights.edge_u_m + lights.edge_v_m) / 2
-    power = lights.radiance.mean(1) * area
+    area, normal_l = lights.area_m2, lights.normal
     count = len(points_m)
     if len(lights) == 1:
         chosen = np.zeros(count, np.int32)
         probability = np.ones(count, np.float32)
     else:
-        # Near lamps matter most; the distance-dependent choice keeps the noise low.
-        squared = (
-            (points_m**2).sum(1)[:, None] + (centre**2).sum(1)[None] - 2 * points_m @ centre.T
-        )
-        weight = power / (np.maximum(squared, 0) + 0.3 * area + 0.05)
-        if normals is not None:
-            facing = normals @ centre.T - (normals * points_m).sum(1)[:, None]
-            weight *= np.where(facing > -0.3, 1.0, 0.02)
-        behind = (points_m @ normal_l.T) - (normal_l * centre).sum(1)[None]
-        weight *= np.where((behind > 0) | lights.omni, 1.0, 0.02)
-        cumulative = np.cumsum(weight, axis=1)
-        total = cumulative[:, -1:]
-        pick = (cumulative < uniform[0][:, None] * total).sum(1)
-        chosen = np.minimum(pick, len(lights) - 1).astype(np.int32)
-        probability = np.take_along_axis(weight, chosen[:, None], 1)[:, 0] / total[:, 0]
+        chosen, probability = _choose(lights, points_m, normals, uniform[0])
     target = (
         lights.origin_m[chosen]
         + lights.edge_u_m[chosen] * uniform[1][:, None]

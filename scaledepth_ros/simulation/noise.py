@@ -95,8 +95,12 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
 
 def any_colour(rng: Rng, strong: float = 0.5) -> Colour:
     """Draw a colour of man-made things: often grey, sometimes strong."""
-    saturation = rng.beta(1.2, 2.2) if rng.random() > strong else rng.uniform(0.45, 0.95)
-    return hsv(rng.random(), float(saturation), float(rng.uniform(0.12, 0.95)))
+    if rng.random() > 0.5 + strong / 2:
+        return grey(rng, 0.04, 0.97, 0.02)
+    saturation = rng.beta(1.3, 3.0) if rng.random() > strong else rng.uniform(0.3, 0.85)
+    # Red, orange, brown and blue things outnumber green and violet ones.
+    hue = rng.random() if rng.random() < 0.3 else rng.choice([0.02, 0.07, 0.1, 0.58, 0.62])
+    return hsv(float(hue + rng.normal(0, 0.025)), float(saturation), float(rng.uniform(0.1, 0.92)))
 
 
 def grey(rng: Rng, low: float, high: float, tint: float = 0.03) -> Colour:

@@ -74,9 +74,9 @@ class SensorModel:
         luminance = radiance.mean(-1)
         sample = luminance[::4, ::4]
         middle = float(np.exp(np.log(sample + 1e-4).mean()))
-        bright = float(np.percentile(sample, 97))
+        bright = min(float(np.percentile(sample, 96)), 12 * middle)
         # A meter compromises between the middle grey and not burning the highlights.
-        gain = self.exposure_bias / max(middle / 0.17 * 0.65 + bright / 0.95 * 0.35, 1e-6)
+        gain = self.exposure_bias / max(middle / 0.2 * 0.72 + bright / 1.2 * 0.28, 1e-6)
         linear = radiance * (np.float32(gain) * np.asarray(self.white_balance, np.float32))
         if self.bloom > 0:
             spill = cv2.GaussianBlur(

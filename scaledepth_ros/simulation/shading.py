@@ -266,7 +266,9 @@ def reflections(scene: Scene, shine: Surfaces, noise: FloatArray) -> FloatArray:
     lamp = np.where(hits.face >= 0, scene.materials.emission[material], 0)
     lamp = np.where(lamp > 2.0, lamp, 0)[:, None]
     radiance = radiance + scene.materials.mean_albedo[material] * np.minimum(lamp, 20)
-    return np.asarray(radiance * fresnel[:, None], np.float32)
+    shone = np.asarray(radiance * fresnel[:, None], np.float32)
+    guide = _Guide(shine, shine.index, (noise.shape[1], noise.shape[2]))
+    return guide.filter(shone, (1, 2))
 
 
 class _Guide:

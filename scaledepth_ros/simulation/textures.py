@@ -54,8 +54,8 @@ def wood_colour(rng: Rng) -> Colour:
 def plaster(rng: Rng, colour: Colour) -> Texture:
     """Painted wall: almost even, with faint grain and large stains."""
     image = canvas(SIZE, colour)
-    image = modulate(image, fractal_noise(rng, SIZE, 64, 2), float(rng.uniform(0.01, 0.06)))
-    image = modulate(image, fractal_noise(rng, SIZE, 3, 3), float(rng.uniform(0.01, 0.06)))
+    image = modulate(image, fractal_noise(rng, SIZE, 64, 2), float(rng.uniform(0.0, 0.03)))
+    image = modulate(image, fractal_noise(rng, SIZE, 3, 3), float(rng.uniform(0.01, 0.04)))
     return _texture(image, float(rng.uniform(1.5, 3.0)))
 
 

@@ -66,20 +66,22 @@ def is_free(scene: Scene, position_m: ArrayLike, clearance_m: float = _CLEARANCE
     return bool((found & (facing > 0)).mean() < 0.12)
 
 
-def _sees_enough(scene: Scene, pose: DoubleArray, nearest_m: float) -> bool:
-    """Reject views into a surface right in front of the lens or onto a bare wall."""
+def _interest(scene: Scene, pose: DoubleArray, nearest_m: float) -> float:
+    """Rate a view: 0 for a surface right in front of the lens, low for a bare wall."""
     x, y = np.meshgrid(np.linspace(-0.6, 0.6, 16), np.linspace(-0.45, 0.45, 12))
     rays = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3) @ pose[:3, :3].T
     origins = np.broadcast_to(pose[:3, 3], rays.shape).astype(np.float32)
     hits = scene.tracer.intersect(origins, rays.astype(np.float32))
     found = hits.face >= 0
     if found.mean() < 0.3:
-        return False
+        return 0.0
     depth = hits.distance[found]
-    face = hits.face[found]
-    materials = np.unique(scene.mesh.material[face])
-    return bool(depth.min() > nearest_m and np.median(depth) > 1.6 * nearest_m
-                and len(materials) >= 4)
+    if depth.min() < nearest_m or np.median(depth) < 1.6 * nearest_m:
+        return 0.0
+    _, share = np.unique(scene.mesh.material[hits.face[found]], return_counts=True)
+    portion = share / share.sum()
+    # The effective number of materials: a picture of one wall counts 1.
+    return float(np.exp(-(portion * np.log(portion)).sum()))
 
 
 def random_view(scene: Scene, rng: np.random.Generator) -> DoubleArray:
@@ -95,13 +97,18 @@ def random_view(scene: Scene, rng: np.random.Generator) -> DoubleArray:
         (steeper for close looks at a table), small roll, 0.25 m or more from everything.
     """
     best: DoubleArray | None = None
+    rating, kept = -1.0, 0
+    wanted = int(rng.choice([1, 2, 4, 6]))
     for _ in range(60):
         pose = _propose(scene, rng)
         if not is_free(scene, pose[:3, 3], 0.22):
             continue
-        best = pose
-        if _sees_enough(scene, pose, 0.28):
-            return pose
+        interest = _interest(scene, pose, 0.28)
+        if interest > rating:
+            best, rating = pose, interest
+        kept += interest > 2.5
+        if kept >= wanted:
+            break
     if best is None:
         return trajectory_pose(scene, int(rng.integers(0, 1000)), 10.0)
     return best
