@@ -29,8 +29,9 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 help:  ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 	echo
-	echo "make demo takes SOURCE=<images folder | video | /dev/videoN>  CAMERA=<camera.yaml>"
+	echo "make demo takes SOURCE=<folder | video | bag | /dev/videoN>  CAMERA=<camera.yaml>"
 	echo "                FX=<focal length in pixels>  OUT=<folder>  FRAMES=<number>"
+	echo "                ARGS='--size 320x240'  (make demo ARGS=--help lists them)"
 	echo "make test takes PYTEST_ARGS='-k cloud -x'"
 
 .PHONY: venv
@@ -74,7 +75,7 @@ demo: $(STAMP)  ## run the pipeline on a simulated camera, or on SOURCE=, and wr
 	@"$(BIN)/python" -m scaledepth_ros.cli demo \
 	  $(if $(SOURCE),--source '$(SOURCE)') $(if $(FX),--fx '$(FX)') \
 	  $(if $(CAMERA),--camera '$(CAMERA)') $(if $(OUT),--out '$(OUT)') \
-	  $(if $(FRAMES),--frames '$(FRAMES)') $(DEMO_ARGS)
+	  $(if $(FRAMES),--frames '$(FRAMES)') $(ARGS)
 
 .PHONY: test
 test: lint types  ## lint, type check and run the tests (PYTEST_ARGS= is passed on)
