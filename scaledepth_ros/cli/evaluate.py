@@ -23,7 +23,9 @@ from scaledepth_ros.data.sample import FrameSource, SelectedFrames
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.evaluation.protocols import get_protocol, Protocol, PROTOCOLS
 
-BASELINES = ('mean-depth', 'mean-log-depth')
+BASELINES = (
+    'mean-depth', 'mean-log-depth', 'mean-depth-per-domain', 'mean-log-depth-per-domain',
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     if args.max_frames is not None and args.max_frames < 1:
         raise ConfigError(f'--max-frames is {args.max_frames}; expected at least 1.')
     # Imported here, so that --help and mistyped options do not wait for torch.
-    from scaledepth_ros.evaluation.baselines import MeanDepth
+    from scaledepth_ros.evaluation.baselines import evaluate_baseline
     from scaledepth_ros.evaluation.evaluate import evaluate, worst_frames
     from scaledepth_ros.evaluation.pictures import write_frame_pictures
     from scaledepth_ros.evaluation.report import full_report
@@ -106,15 +108,11 @@ def run(args: argparse.Namespace) -> int:
             progress=_progress('frames measured'))
         reports = {args.model: full_report(evaluation, average)}
         for baseline in args.baseline:
-            train = open_dataset(args.train or args.data, 'train')
-            mean_depth = MeanDepth(
-                train, logarithmic=baseline == 'mean-log-depth',
-                progress=_progress(f'training frames averaged ({baseline})'))
             reports[baseline] = full_report(
-                evaluate(
-                    frames, mean_depth, replace(protocol, focal_reference_px=None),
+                evaluate_baseline(
+                    baseline, open_dataset(args.train or args.data, 'train'), frames, protocol,
                     with_completed=args.with_completed,
-                    progress=_progress(f'frames measured ({baseline})')),
+                    progress=_progress(f'frames of {baseline}')),
                 average)
         title = (
             f'{predictor.weights.description} on {predictor.device} ({predictor.engine}), '

@@ -9,6 +9,7 @@ baseline knows the lens, as the network does, and it is one model for indoor and
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 import math
 
 import cv2
@@ -17,11 +18,72 @@ from numpy.typing import NDArray
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.data.augmentation import assumed_focal_px, ASSUMED_FOV_DEG
 from scaledepth_ros.data.resize import resize_depth
-from scaledepth_ros.data.sample import FrameSource
-from scaledepth_ros.errors import DatasetError
+from scaledepth_ros.data.sample import FrameSource, SelectedFrames
+from scaledepth_ros.errors import ConfigError, DatasetError
+from scaledepth_ros.evaluation.evaluate import evaluate, Evaluation, FrameResult
+from scaledepth_ros.evaluation.protocols import Protocol
 from scaledepth_ros.model.scaledepth import DepthOutput
 
+BASELINES = (
+    'mean-depth',
+    'mean-log-depth',
+    'mean-depth-per-domain',
+    'mean-log-depth-per-domain',
+)
 _GRID_HW = (60, 80)
+
+
+def evaluate_baseline(
+    name: str,
+    train: FrameSource,
+    frames: FrameSource,
+    protocol: Protocol,
+    *,
+    with_completed: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """
+    Measure a baseline by name.
+
+    Args:
+        name: One of ``BASELINES``. Those per domain know whether a frame is indoor or outdoor,
+            which the network is not told.
+        train: Frames that the mean is taken over.
+        frames: Frames that are measured.
+        protocol: Crop, limits and clamps; focal rescaling is dropped, the baseline does its own.
+        with_completed: As in ``evaluate``.
+        progress: Called with (frames done, frames in all), over training frames first.
+
+    Raises:
+        ConfigError: The name is unknown.
+        DatasetError: There are no training frames of a domain.
+    """
+    if name not in BASELINES:
+        raise ConfigError(f'Baseline {name!r} is unknown; choose one of {", ".join(BASELINES)}.')
+    protocol = replace(protocol, focal_reference_px=None)
+    logarithmic = 'log' in name
+    domains = [('indoor',), ('outdoor',)] if 'per-domain' in name else [('indoor', 'outdoor')]
+    results: list[FrameResult] = []
+    left_out: dict[str, tuple[str, ...]] = {}
+    for members in domains:
+        known = [i for i, info in enumerate(train.infos) if info.domain in members]
+        asked = [i for i, info in enumerate(frames.infos) if info.domain in members]
+        if not asked:
+            continue
+        mean_depth = MeanDepth(
+            SelectedFrames(train, known), logarithmic=logarithmic, progress=progress
+        )
+        part = evaluate(
+            SelectedFrames(frames, asked),
+            mean_depth,
+            protocol,
+            with_completed=with_completed,
+            progress=progress,
+        )
+        results += part.results
+        for reason, names in part.left_out.items():
+            left_out[reason] = left_out.get(reason, ()) + names
+    return Evaluation(protocol=protocol, results=tuple(results), left_out=left_out)
 
 
 class MeanDepth:

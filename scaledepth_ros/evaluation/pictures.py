@@ -6,6 +6,9 @@ from collections.abc import Sequence
 import math
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from scaledepth_ros.data.resize import is_sparse, resize_depth
 from scaledepth_ros.data.sample import FrameSource
 from scaledepth_ros.evaluation.evaluate import DepthPredictor, FrameResult
 from scaledepth_ros.visualization import (
@@ -17,6 +20,8 @@ from scaledepth_ros.visualization import (
     Row,
     write_picture,
 )
+
+_SPARSE_WIDTH = 160
 
 
 def write_frame_pictures(
@@ -46,7 +51,12 @@ def write_frame_pictures(
     for rank, result in enumerate(results, start=1):
         sample = frames[index_of[result.info]]
         depth_m_HW = predictor.infer(sample.rgb_HW3, sample.camera).depth_m
-        scale = depth_scale([sample.depth_m_HW, depth_m_HW])
+        truth_m_HW = sample.depth_m_HW
+        error_HW = relative_error_percent(depth_m_HW, truth_m_HW).astype(np.float32)
+        if is_sparse(truth_m_HW):
+            truth_m_HW, error_HW = (_visible(values) for values in (truth_m_HW, error_HW))
+        # Over the truth alone: a prediction that is far off shall not stretch the colours.
+        scale = depth_scale([truth_m_HW])
         strip = draw_strip(
             [title, f'{result.info.dataset}, {result.info.name}'],
             [
@@ -60,12 +70,7 @@ def write_frame_pictures(
                     caption=f'raw d1 {result.raw["d1"]:.2f}, AbsRel {result.raw["abs_rel"]:.2f}; '
                     f'scale off by x{math.exp(result.scale_offset):.2f}; '
                     f'aligned d1 {result.aligned["d1"]:.2f}',
-                    cells=[
-                        sample.rgb_HW3,
-                        sample.depth_m_HW,
-                        depth_m_HW,
-                        relative_error_percent(depth_m_HW, sample.depth_m_HW),
-                    ],
+                    cells=[sample.rgb_HW3, truth_m_HW, depth_m_HW, error_HW],
                 )
             ],
         )
@@ -73,3 +78,11 @@ def write_frame_pictures(
         write_picture(path, strip)
         paths.append(path)
     return paths
+
+
+def _visible(values_HW: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gather lidar points in coarse cells; single points would vanish when drawn small."""
+    height, width = values_HW.shape
+    return resize_depth(
+        values_HW, round(height * _SPARSE_WIDTH / width), _SPARSE_WIDTH, sparse=True
+    )
