@@ -1,0 +1,138 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The evaluate command from its options to its output, with a stand-in for the network."""
+
+import argparse
+import json
+from pathlib import Path
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scaledepth_ros.cli import evaluate as command
+from scaledepth_ros.errors import ConfigError, DatasetError
+from scaledepth_ros.evaluation import baselines
+from scaledepth_ros.inference import predictor as predictor_module
+from scaledepth_ros.model.scaledepth import DepthOutput
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'data'))
+from mini_frames import Folder  # noqa: E402
+
+
+class StandIn:
+    """Says 2 m everywhere."""
+
+    made: list['StandIn'] = []
+
+    def __init__(self, model='lite', **options):
+        self.options = {'model': model, **options}
+        self.weights = SimpleNamespace(description='stand-in', trained=False, sha256='')
+        self.config = SimpleNamespace(canonical_focal_px=300.0)
+        self.device, self.engine, self.closed = 'cpu', 'none', False
+        StandIn.made.append(self)
+
+    def infer(self, rgb_HW3, camera=None):
+        depth = np.full(rgb_HW3.shape[:2], 2.0, np.float32)
+        return DepthOutput(
+            depth_m=depth, relative_depth=depth / 4, uncertainty_m=depth / 10, scale_m=4.0,
+            scene=None, scene_probabilities=None)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """Return an index with rooms of 2.5 m and streets of 10 m."""
+    monkeypatch.setattr(predictor_module, 'Predictor', StandIn)
+    StandIn.made.clear()
+    folder = Folder(tmp_path)
+    for split in ('train', 'val'):
+        for number in range(2):
+            folder.add(f'{split}_room{number}', size=(64, 96), split=split,
+                       depth=np.full((64, 96), 2500, np.uint16))
+            folder.add(f'{split}_street{number}', size=(64, 96), split=split, domain='outdoor',
+                       depth=np.full((64, 96), 10_000, np.uint16))
+    return folder.write()
+
+
+def _run(*options):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(option) for option in options]))
+
+
+def test_json_has_what_the_documentation_promises(index, capsys):
+    assert _run('--data', index, '--json', '--baseline', 'mean-log-depth-per-domain') == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report['indoor']['raw']['abs_rel'] == pytest.approx(0.2)
+    assert report['outdoor']['raw']['abs_rel'] == pytest.approx(0.8)
+    assert report['indoor']['aligned']['abs_rel'] == pytest.approx(0.0, abs=1e-6)
+    assert report['outdoor']['scale_error'] == pytest.approx(np.log(5))
+    assert (report['indoor']['frames'], report['indoor']['scenes']) == (2, 2)
+    assert (report['split'], report['average']) == ('val', 'scenes')
+    assert report['weights'] == 'stand-in'
+    baseline = report['baselines']['mean-log-depth-per-domain']
+    assert baseline['indoor']['raw']['abs_rel'] == pytest.approx(0.0, abs=1e-4)
+    assert StandIn.made[0].closed
+
+
+def test_tables_name_the_weights_and_every_predictor(index, capsys):
+    assert _run('--data', index, '--baseline', 'mean-depth', '--split', 'train') == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith('stand-in on cpu (none), ')
+    assert 'split train' in captured.out
+    assert 'indoor: lite (2/2)' in captured.out
+    assert 'indoor: mean-depth (2/2)' in captured.out
+    assert '4/4 frames measured' in captured.err
+    assert '\r' not in captured.out
+
+
+def test_pictures_and_report_are_written(index, tmp_path, capsys):
+    output = tmp_path / 'out/here'
+    assert _run('--data', index, '--worst', 3, '--output', output, '--max-frames', 3) == 0
+    assert len(list(output.glob('worst_*.png'))) == 3
+    assert json.loads((output / 'evaluation.json').read_text())['frames'] == 3
+    assert 'evaluation.json and 3 picture(s)' in capsys.readouterr().err
+
+
+def test_options_reach_the_predictor_and_the_protocol(index, capsys):
+    _run('--data', index, '--model', 'nk', '--weights', 'w.safetensors', '--device', 'cpu',
+         '--engine', 'torch', '--precision', 'bf16', '--protocol', 'sunrgbd', '--json',
+         '--average', 'frames')
+    report = json.loads(capsys.readouterr().out)
+    assert StandIn.made[0].options == {
+        'model': 'nk', 'weights': Path('w.safetensors'), 'device': 'cpu', 'engine': 'torch',
+        'precision': 'bf16'}
+    # The stand-in states a canonical focal length, so its depth is not rescaled again.
+    assert 'focal_reference_px' not in report['protocol']
+    assert report['protocol']['max_depth_m'] == 8.0
+    assert report['outdoor'] is None
+    assert report['left_out'] == {'no valid ground truth within crop and limits': 2}
+    assert report['average'] == 'frames'
+
+
+def test_a_network_without_canonical_focal_length_is_rescaled(index, capsys, monkeypatch):
+    monkeypatch.setattr(
+        StandIn, '__init__', lambda self, model='lite', **options: self.__dict__.update(
+            weights=SimpleNamespace(description='x', trained=True, sha256='ab'),
+            config=SimpleNamespace(canonical_focal_px=None), device='cpu', engine='none'))
+    _run('--data', index, '--protocol', 'sunrgbd', '--json')
+    report = json.loads(capsys.readouterr().out)
+    # 2 m times 30 px / 519.16 px is 0.1156 m, where 2.5 m is right.
+    assert report['indoor']['raw']['abs_rel'] == pytest.approx(1 - 0.11557 / 2.5, rel=1e-4)
+
+
+def test_senseless_options_are_refused(index):
+    with pytest.raises(ConfigError, match='--worst 2 needs a folder'):
+        _run('--data', index, '--worst', 2)
+    with pytest.raises(ConfigError, match='--max-frames is 0'):
+        _run('--data', index, '--max-frames', 0)
+    with pytest.raises(DatasetError, match='no such file or folder'):
+        _run('--data', '/nowhere/index.csv')
+    assert StandIn.made == [], 'data is opened before a network is loaded'
+
+
+def test_the_command_offers_every_baseline():
+    assert command.BASELINES == baselines.BASELINES
