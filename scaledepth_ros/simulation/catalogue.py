@@ -4,11 +4,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.simulation.corridors import make_corridor
 from scaledepth_ros.simulation.rooms import make_room
 from scaledepth_ros.simulation.scene import Scene
+from scaledepth_ros.simulation.streets import make_street
 
-SCENE_KINDS: tuple[str, ...] = ('room',)
+_MAKERS: dict[str, Callable[[int], Scene]] = {
+    'room': make_room,
+    'corridor': make_corridor,
+    'street': make_street,
+}
+SCENE_KINDS: tuple[str, ...] = tuple(_MAKERS)
 
 
 def make_scene(kind: str, seed: int) -> Scene:
@@ -26,4 +35,4 @@ def make_scene(kind: str, seed: int) -> Scene:
         raise ConfigError(f'scene kind {kind!r} arrived, expected one of {", ".join(SCENE_KINDS)}')
     if seed < 0:
         raise ConfigError(f'seed {seed} arrived, seeds are whole numbers from 0')
-    return make_room(seed)
+    return _MAKERS[kind](seed)

@@ -263,8 +263,8 @@ class Room:
             parts = self._wall_parts(wall, walls[wall])
             for part in parts:
                 self.meshes.append(part.transformed(self.wall_matrix(wall)))
-            if skirting is not None:
-                self._skirting(wall, skirting)
+        if skirting is not None:
+            self.strips(skirting, 0.0, 0.08)
 
     def _wall_parts(self, wall: int, material: int) -> list[Mesh]:
         half, h = self.wall_length(wall) / 2, self.height_m
@@ -292,13 +292,16 @@ class Room:
         uv = np.stack([-(corners[..., 0] + corners[..., 1]), corners[..., 2]], -1)
         return [quads(corners, uv, material)]
 
-    def _skirting(self, wall: int, material: int) -> None:
-        half = self.wall_length(wall) / 2
-        at = -half
-        doors = [o for o in self.openings[wall] if o.extent_m[2] < 0.1]
-        stops = [(o.extent_m[0] - 0.07, o.extent_m[1] + 0.07) for o in doors]
-        for x0, x1 in [*sorted(stops), (half, half)]:
-            if x0 - at > 0.05:
-                strip = box((x0 - at, 0.015, 0.08), material, at=((x0 + at) / 2, 0.0075, 0))
-                self.meshes.append(strip.transformed(self.wall_matrix(wall)))
-            at = x1
+    def strips(self, material: int, z: float, height: float) -> None:
+        """Run a strip 15 mm thick along all walls, interrupted at openings: skirting, rail."""
+        for wall in range(4):
+            half = self.wall_length(wall) / 2
+            at = -half
+            cut = [o.extent_m for o in self.openings[wall] if o.extent_m[2] < z + height]
+            stops = [(extent[0] - 0.07, extent[1] + 0.07) for extent in cut]
+            for x0, x1 in [*sorted(stops), (half, half)]:
+                if x0 - at > 0.05:
+                    strip = box((x0 - at, 0.015, height), material,
+                                at=((x0 + at) / 2, 0.0075, z))
+                    self.meshes.append(strip.transformed(self.wall_matrix(wall)))
+                at = x1

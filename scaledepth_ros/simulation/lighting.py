@@ -97,11 +97,16 @@ class Sun:
 
 @dataclass(frozen=True)
 class Lighting:
-    """All sources of light; ``sky`` is None indoors, ``sun`` None under clouds."""
+    """
+    All sources of light; ``sky`` is None indoors, ``sun`` None under clouds.
+
+    ``haze_1_m`` is the extinction of the air: the contrast left after 1 m is exp(-haze).
+    """
 
     lights: AreaLights
     sky: Sky | None = None
     sun: Sun | None = None
+    haze_1_m: float = 0.0
 
 
 def cosine_directions(normals: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scaledepth_ros.simulation.mesh import FloatArray, IntArray
 from scaledepth_ros.simulation.noise import Colour, Rng
 from scaledepth_ros.simulation.textures import speckle, Texture
@@ -77,19 +77,17 @@ class MaterialTable:
         return np.asarray(encoded * encoded * self.tint[material], np.float32)
 
 
-def _linear(image: NDArray[np.uint8]) -> FloatArray:
-    value = image.astype(np.float32) / 255
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def linear_colour(colour: Colour) -> FloatArray:
-    """Convert an sRGB colour in 0..1 to linear light."""
+def linear_colour(colour: ArrayLike) -> FloatArray:
+    """Convert sRGB values in 0..1 to linear light (IEC 61966-2-1)."""
     c = np.asarray(colour, np.float32)
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
+_LINEAR = linear_colour(np.arange(256) / 255)
+
+
 def _mip_levels(image: NDArray[np.uint8]) -> list[FloatArray]:
-    level = _linear(image)
+    level = _LINEAR[image]
     levels = [level]
     while level.shape[0] > 1:
         half = level.shape[0] // 2
@@ -150,7 +148,7 @@ class Palette:
     ) -> int:
         """Register paint, plastic, leather or skin of one sRGB colour; they share a texture."""
         if self._white is None:
-            self._textures.append(speckle(self.rng, (0.94, 0.94, 0.94)))
+            self._textures.append(speckle(self.rng, (0.94, 0.94, 0.94), 0.025))
             self._white = len(self._textures) - 1
         return self._row(
             self._white, tuple(linear_colour(colour)), gloss, roughness, emission, False

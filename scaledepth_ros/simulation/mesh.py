@@ -211,7 +211,7 @@ def box(
 
 def surface(
     points_m: ArrayLike,
-    material: int,
+    material: int | IntArray,
     *,
     flip: bool = False,
     flat: bool = False,
@@ -223,7 +223,7 @@ def surface(
 
     Args:
         points_m: Grid of points; the first axis is u, the second v.
-        material: Material id.
+        material: Material id, or one per cell, (M-1,N-1).
         flip: Turn the normals to the other side.
         flat: Facet the surface instead of smoothing it.
         unit_uv: Texture coordinates 0..1 instead of arc length in metres.
@@ -263,6 +263,8 @@ def surface(
     )
     keep = area > 1e-12
     corners, normals, uv = corners[keep], normals[keep], uv[keep]
+    cell = np.broadcast_to(np.asarray(material, np.int32), (rows - 1, columns - 1))
+    ids = np.repeat(cell.reshape(-1), 2)[keep]
     if flip:
         corners, normals, uv = corners[:, ::-1], -normals[:, ::-1], uv[:, ::-1]
     if flat:
@@ -273,5 +275,5 @@ def surface(
         np.ascontiguousarray(corners, np.float32),
         np.ascontiguousarray(normals, np.float32),
         np.ascontiguousarray(uv, np.float32),
-        np.full(len(corners), material, np.int32),
+        ids,
     )

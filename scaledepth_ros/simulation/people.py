@@ -31,7 +31,7 @@ def person(style: Style, *, walking: bool | None = None) -> Item:
     stride = style.uniform(0.12, 0.3) if (style.chance(0.5) if walking is None else walking) \
         else style.uniform(0.0, 0.05)
     hip, shoulder, neck = 0.52 * h, 0.82 * h, 0.86 * h
-    parts = [_torso(hip - 0.03 * h, shoulder, h, girth, shirt)]
+    parts = [_torso(hip - 0.055 * h, shoulder, h, girth, shirt)]
     parts += _head(neck, h, skin, hair, long_hair=style.chance(0.4))
     parts.append(tube([[0, 0, shoulder - 0.02], [0, 0.01, neck + 0.03]], 0.032 * h, skin))
     parts.append(ellipsoid((0.095 * h * girth, 0.07 * h * girth, 0.075 * h), trousers,
@@ -43,8 +43,8 @@ def person(style: Style, *, walking: bool | None = None) -> Item:
         bend = style.uniform(0.02, 0.18)
         elbow = [side * 0.135 * h * girth, swing * 0.4, shoulder - 0.19 * h]
         hand = [side * 0.13 * h * girth, swing + bend, elbow[2] - 0.15 * h + bend * 0.5]
-        start = [side * 0.108 * h * girth, 0, shoulder - 0.02 * h]
-        sleeve = tube([start, elbow], [0.034 * h * girth, 0.026 * h], shirt)
+        start = [side * 0.102 * h * girth, 0, shoulder - 0.035 * h]
+        sleeve = tube([start, elbow], [0.027 * h * girth, 0.023 * h], shirt)
         bare = style.chance(0.4)
         parts += [sleeve, tube([elbow, hand], [0.024 * h, 0.017 * h], skin if bare else shirt),
                   ellipsoid((0.02 * h, 0.02 * h, 0.035 * h), skin,
@@ -56,8 +56,8 @@ def person(style: Style, *, walking: bool | None = None) -> Item:
 
 def _torso(low: float, high: float, h: float, girth: float, shirt: int) -> Mesh:
     t = np.linspace(0, 1, 9)
-    width = h * girth * np.array([0.098, 0.1, 0.095, 0.093, 0.1, 0.11, 0.118, 0.1, 0.04])
-    deep = h * girth * np.array([0.07, 0.074, 0.072, 0.07, 0.074, 0.075, 0.068, 0.05, 0.03])
+    width = h * girth * np.array([0.107, 0.106, 0.097, 0.093, 0.1, 0.11, 0.117, 0.1, 0.04])
+    deep = h * girth * np.array([0.083, 0.082, 0.074, 0.07, 0.074, 0.075, 0.068, 0.05, 0.03])
     angle = np.linspace(0, 2 * np.pi, 21)
     z = low + (high - low) * t
     points: DoubleArray = np.stack([

@@ -118,6 +118,12 @@ class SimulatedCamera:
             radiance[shine.index] += reflections(self.scene, shine, noise)
         if self._antialias:
             self._smooth_edges(matrix, surfaces, light.values, radiance, dither)
+        haze = self.scene.lighting.haze_1_m
+        if haze > 0 and sky is not None:
+            clear = np.ones(height * width, np.float32)
+            clear[surfaces.index] = np.exp(-np.float32(haze) * surfaces.distance)
+            clear[~np.isfinite(depth).reshape(-1)] = 1
+            radiance = radiance * clear[:, None] + sky.horizon * (1 - clear[:, None])
         rgb = self.sensor.expose(radiance.reshape(height, width, 3), rng)
         rgb[~self._valid] = 0
         return Frame(rgb, depth, matrix)

@@ -30,6 +30,26 @@ class SceneObject:
 
 
 @dataclass(frozen=True)
+class Track:
+    """
+    A way on which cameras are found.
+
+    Args:
+        path_m: (N,2) polyline.
+        height_m: Range of camera heights above the world's z = 0.
+        yaw_spread_rad: Standard deviation of the heading about the direction of the path.
+        weight: How often it is used.
+        both_ways: Cameras may look backwards along it.
+    """
+
+    path_m: DoubleArray
+    height_m: tuple[float, float]
+    yaw_spread_rad: float
+    weight: float = 1.0
+    both_ways: bool = True
+
+
+@dataclass(frozen=True)
 class Viewing:
     """
     Where cameras belong in a scene.
@@ -43,6 +63,7 @@ class Viewing:
         speed_m_s: Speed along the path.
         height_m: Range of camera heights of the trajectory.
         targets_m: (T,3) things worth a close look: table tops, shelves.
+        tracks: Ways along which training views are drawn; the area is used without them.
     """
 
     lower_m: tuple[float, float]
@@ -52,6 +73,7 @@ class Viewing:
     speed_m_s: float = 0.5
     height_m: tuple[float, float] = (0.6, 1.6)
     targets_m: DoubleArray = field(default_factory=lambda: np.zeros((0, 3)))
+    tracks: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,10 @@ def look_up_surfaces(
     view = direction / length
     away = slope > 0
     flat = np.where(away[:, None], -flat, flat)
-    normal = np.where(away[:, None], -normal, normal)
+    # Leaves carry the normal of their crown, which need not agree with the face.
+    turned = (normal * view).sum(1)
+    flip = (away & (turned > 0)) | (turned > 0.35)
+    normal = np.where(flip[:, None], -normal, normal)
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
     cosine = np.maximum(-(flat * view).sum(1), 0.03)
     distance32 = distance.astype(np.float32)
@@ -193,7 +196,7 @@ class Irradiance:
         if sun is None:
             return result
         cosine = points.normal @ sun.direction
-        lit = np.flatnonzero((cosine > 0) & (points.flat_normal @ sun.direction > 0))
+        lit = np.flatnonzero(cosine > 0)
         if not len(lit):
             return result
         # The sun's disc is half a degree wide, which softens the shadows of far edges.
@@ -201,7 +204,9 @@ class Irradiance:
         jitter[:, :2] = (noise[:, lit].T - 0.5) * np.float32(0.012)
         direction = (sun.direction + jitter).astype(np.float32)
         offset = (RAY_OFFSET_M + 4e-4 * points.distance[lit])[:, None]
-        start = points.position_m[lit] + points.flat_normal[lit] * offset
+        # A thin leaf is lit through; a solid shadows the start that is moved into it.
+        side = np.sign(points.flat_normal[lit] @ sun.direction)[:, None]
+        start = points.position_m[lit] + points.flat_normal[lit] * offset * side
         if scene.lighting.sky is None:
             hits = scene.tracer.intersect(start, direction)
             pane = scene.materials.transparent[scene.mesh.material[np.maximum(hits.face, 0)]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scaledepth_ros.simulation.mesh import DoubleArray
-from scaledepth_ros.simulation.scene import Scene
+from scaledepth_ros.simulation.scene import Scene, Track
 
 _CLEARANCE_M = 0.3
 
@@ -116,6 +116,8 @@ def random_view(scene: Scene, rng: np.random.Generator) -> DoubleArray:
 
 def _propose(scene: Scene, rng: np.random.Generator) -> DoubleArray:
     viewing = scene.viewing
+    if viewing.tracks:
+        return _on_track(viewing.tracks, rng)
     roll = float(rng.normal(0, np.radians(2.5)))
     if len(viewing.targets_m) and rng.random() < 0.3:
         target = viewing.targets_m[rng.integers(0, len(viewing.targets_m))]
@@ -135,6 +137,24 @@ def _propose(scene: Scene, rng: np.random.Generator) -> DoubleArray:
     centre = (lower + upper) / 2 + rng.normal(0, 0.25, 2) * (upper - lower)
     heading = np.arctan2(*(centre - place)[::-1]) + rng.normal(0, 0.45)
     pitch = np.radians(np.clip(rng.normal(-8 if height > 1.0 else -2, 11), -40, 15))
+    return look_at_pose(np.array([*place, height]), float(heading), float(pitch), roll)
+
+
+def _on_track(tracks: tuple[Track, ...], rng: np.random.Generator) -> DoubleArray:
+    weight = np.array([track.weight for track in tracks])
+    track = tracks[int(rng.choice(len(tracks), p=weight / weight.sum()))]
+    path = np.asarray(track.path_m, np.float64)
+    share = rng.uniform(0, len(path) - 1)
+    k = min(int(share), len(path) - 2)
+    place = path[k] + (path[k + 1] - path[k]) * (share - k)
+    along = path[k + 1] - path[k]
+    heading = np.arctan2(along[1], along[0]) + rng.normal(0, track.yaw_spread_rad)
+    if track.both_ways and rng.random() < 0.4:
+        heading += np.pi
+    low, high = track.height_m
+    height = rng.uniform(low, high)
+    pitch = np.radians(np.clip(rng.normal(-3, 4 if low > 1.0 else 7), -30, 12))
+    roll = float(rng.normal(0, np.radians(1.5)))
     return look_at_pose(np.array([*place, height]), float(heading), float(pitch), roll)
 
 
