@@ -91,7 +91,7 @@ class CameraOutputs:
             camera: the model of the camera at that size.
             output: the network's DepthOutput.
             parameters: range limits, encoding, stride.
-            may_publish: asked before the first message leaves.
+            may_publish: asked before each message leaves.
 
         Returns:
             The share of pixels with a finite depth.
@@ -102,26 +102,20 @@ class CameraOutputs:
         depth = self._buffer('depth', rgb.shape[:2], '32FC1')
         apply_range(output.depth_m, parameters.min_range_m,
                     parameters.max_range_m or math.inf, out=depth.pixels)
-        messages: dict[str, Any] = {}
-        if 'depth/image' in wanted:
-            messages['depth/image'] = self._depth_message(depth, header, parameters)
-        if 'depth/camera_info' in wanted:
-            messages['depth/camera_info'] = self._camera_info_message(camera, header)
-        if 'depth/uncertainty' in wanted:
-            sigma = self._buffer('uncertainty', rgb.shape[:2], '32FC1')
-            np.copyto(sigma.pixels, output.uncertainty_m)
-            messages['depth/uncertainty'] = sigma.message
-            sigma.message.header = header
-        if 'points' in wanted:
-            messages['points'] = self._cloud_message(
-                depth.pixels, rgb, camera, header, parameters.point_stride)
-        if 'scale' in wanted:
-            messages['scale'] = Float32(data=float(output.scale_m))
-        if 'scene' in wanted:
-            messages['scene'] = String(data=output.scene or '')
-        if may_publish():
-            for topic, message in messages.items():
-                self._publishers[topic].publish(message)
+        makers: dict[str, Callable[[], Any]] = {
+            'depth/image': lambda: self._depth_message(depth, header, parameters),
+            'depth/camera_info': lambda: self._camera_info_message(camera, header),
+            'points': lambda: self._cloud_message(
+                depth.pixels, rgb, camera, header, parameters.point_stride),
+            'depth/uncertainty': lambda: self._uncertainty_message(output.uncertainty_m, header),
+            'scale': lambda: Float32(data=float(output.scale_m)),
+            'scene': lambda: String(data=output.scene or ''),
+        }
+        for topic, make in makers.items():
+            if topic in wanted:
+                message = make()
+                if may_publish():
+                    self._publishers[topic].publish(message)
         return float(np.count_nonzero(np.isfinite(depth.pixels))) / depth.pixels.size
 
     def _buffer(self, name: str, shape: tuple[int, ...], encoding: str) -> DepthImageBuffer:
@@ -138,6 +132,13 @@ class CameraOutputs:
             depth = millimetres
         depth.message.header = header
         return depth.message
+
+    def _uncertainty_message(
+            self, uncertainty_m: npt.NDArray[np.float32], header: Any) -> Image:
+        sigma = self._buffer('uncertainty', uncertainty_m.shape, '32FC1')
+        np.copyto(sigma.pixels, uncertainty_m)
+        sigma.message.header = header
+        return sigma.message
 
     def _camera_info_message(self, camera: CameraModel, header: Any) -> CameraInfo:
         if self._camera_info is None or self._camera_info[0] is not camera:

@@ -8,26 +8,19 @@ from dataclasses import dataclass
 import time
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from scaledepth_ros.errors import CameraInfoError, ImageError
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind, ThrottledLog
 from scaledepth_ros.ros.image_decoding import check_image
+from scaledepth_ros.ros.input_subscription import InputSubscription
 from scaledepth_ros.ros.parameters import DepthParameters
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 # An image may overtake its CameraInfo; older than this it is not worth publishing any more.
 _HOLD_S = 0.5
-
-
-def input_qos() -> QoSProfile:
-    """Return the QoS of images and CameraInfo: matches every publisher, keeps only the newest."""
-    return QoSProfile(
-        history=QoSHistoryPolicy.KEEP_LAST, depth=1,
-        reliability=QoSReliabilityPolicy.BEST_EFFORT, durability=QoSDurabilityPolicy.VOLATILE)
 
 
 @dataclass(frozen=True)
@@ -70,38 +63,32 @@ class CameraStream:
         self._log = log
         prefix = f'{name}/' if name else ''
         self._compressed = parameters().image_transport == 'compressed'
-        self._image_topic = node.resolve_topic_name(f'{prefix}image')
+        image_topic = node.resolve_topic_name(f'{prefix}image')
         if self._compressed:
             # The name that image_transport gives it, also after `image` has been remapped.
-            self._image_topic += '/compressed'
-        self._info_topic = node.resolve_topic_name(f'{prefix}camera_info')
+            image_topic += '/compressed'
+        info_topic = node.resolve_topic_name(f'{prefix}camera_info')
+        self._info = InputSubscription(node, CameraInfo, info_topic, self._on_camera_info)
+        self._image = InputSubscription(
+            node, CompressedImage if self._compressed else Image, image_topic, self._on_image)
         self.outputs = CameraOutputs(node, prefix)
-        self.health = CameraHealth(name, self._image_topic)
-        self._calibration = CalibrationTracker(self._info_topic)
+        self.health = CameraHealth(name, image_topic)
+        self._calibration = CalibrationTracker(info_topic)
         self._last_info: CameraInfo | None = None
         self._held: tuple[Any, float] | None = None
         self._next_due_s = 0.0
         self._last_stamp_ns = 0
-        self._subscriptions: list[Any] = []
 
     def subscribe(self) -> None:
         """Start to receive."""
-        options = QoSOverridingOptions.with_default_policies()
-        image_type = CompressedImage if self._compressed else Image
-        self._subscriptions = [
-            self._node.create_subscription(
-                CameraInfo, self._info_topic, self._on_camera_info, input_qos(),
-                qos_overriding_options=options),
-            self._node.create_subscription(
-                image_type, self._image_topic, self._on_image, input_qos(),
-                qos_overriding_options=options)]
+        self._info.open()
+        self._image.open()
         self.health.started_s = time.monotonic()
 
     def unsubscribe(self) -> None:
         """Stop to receive."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._info.close()
+        self._image.close()
         self._held = None
 
     def destroy(self) -> None:
@@ -109,9 +96,22 @@ class CameraStream:
         self.unsubscribe()
         self.outputs.destroy()
 
-    def publisher_count(self) -> int:
-        """Return how many publishers the image topic has."""
-        return self._node.count_publishers(self._image_topic)
+    def follow_publishers(self) -> None:
+        """Adapt the subscriptions to the publishers there are now."""
+        self._info.follow_publishers()
+        self._image.follow_publishers()
+
+    def statuses(self, *, active: bool) -> list[DiagnosticStatus]:
+        """
+        Report the health of this camera.
+
+        Args:
+            active: the node is active, so images are expected.
+
+        """
+        return self.health.statuses(
+            active=active, image_timeout_s=self._parameters().image_timeout_s,
+            publisher_count=self._image.publisher_count(), reliability=self._image.reliability)
 
     def refresh_calibration(self) -> None:
         """Read the last CameraInfo anew, after a parameter has changed."""
@@ -204,7 +204,7 @@ class CameraStream:
         stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
         if stamp_ns < self._last_stamp_ns:
             self._node.get_logger().info(
-                f'stamps of {self._image_topic} went back by '
+                f'stamps of {self._image.topic} went back by '
                 f'{(self._last_stamp_ns - stamp_ns) / 1e9:.2f} s: a bag loops, or a new clock')
             self.health.forget_latencies()
         self._last_stamp_ns = stamp_ns

@@ -30,6 +30,8 @@ _STOP_TIMEOUT_S = 0.7
 # Cleaning up frees the network, so it waits for the inference that runs.
 _CLEANUP_TIMEOUT_S = 10.0
 _WARM_UP_SIZE = (480, 640)
+# How soon the subscriptions notice a camera with another QoS.
+_FOLLOW_PERIOD_S = 0.25
 
 
 def load_predictor(parameters: DepthParameters) -> Any:
@@ -88,6 +90,7 @@ class DepthNode(LifecycleNode):
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._diagnostics_timer = self.create_timer(
             self._snapshot.diagnostics_period_s, self._publish_diagnostics)
+        self._follow_timer = self.create_timer(_FOLLOW_PERIOD_S, self._follow_publishers)
         self._autostart_timer = None
         if self._snapshot.autostart:
             self._autostart_timer = self.create_timer(0.0, self._autostart)
@@ -224,6 +227,10 @@ class DepthNode(LifecycleNode):
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
+    def _follow_publishers(self) -> None:
+        for stream in self._streams:
+            stream.follow_publishers()
+
     def _submit(self, frame: Frame) -> bool:
         return self._worker is not None and self._worker.submit(frame.stream.name, frame)
 
@@ -270,9 +277,7 @@ class DepthNode(LifecycleNode):
         message.header.stamp = self.get_clock().now().to_msg()
         message.status.append(self._model_status())
         for stream in self._streams:
-            message.status.extend(stream.health.statuses(
-                active=self._active, image_timeout_s=self.parameters.image_timeout_s,
-                publisher_count=stream.publisher_count()))
+            message.status.extend(stream.statuses(active=self._active))
         for status in message.status:
             status.name = f'{self.get_fully_qualified_name()[1:]}: {status.name}'
         self._diagnostics_publisher.publish(message)

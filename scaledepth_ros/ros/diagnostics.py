@@ -195,8 +195,8 @@ class CameraHealth:
         with self._lock:
             self._latency_ms.clear()
 
-    def statuses(self, *, active: bool, image_timeout_s: float,
-                 publisher_count: int) -> list[DiagnosticStatus]:
+    def statuses(self, *, active: bool, image_timeout_s: float, publisher_count: int,
+                 reliability: str) -> list[DiagnosticStatus]:
         """
         Report camera, calibration, compute and depth of this camera.
 
@@ -204,11 +204,13 @@ class CameraHealth:
             active: the node is active, so images are expected.
             image_timeout_s: silence after which the camera is in doubt.
             publisher_count: how many publishers the image topic has.
+            reliability: of the subscription to it.
 
         """
         with self._lock:
             now_s = time.monotonic()
-            return [self._camera_status(now_s, active, image_timeout_s, publisher_count),
+            return [self._camera_status(now_s, active, image_timeout_s, publisher_count,
+                                        reliability),
                     self._calibration_status(now_s),
                     self._compute_status(now_s),
                     self._depth_status(now_s)]
@@ -226,10 +228,10 @@ class CameraHealth:
         return True
 
     def _camera_status(self, now_s: float, active: bool, image_timeout_s: float,
-                       publisher_count: int) -> DiagnosticStatus:
+                       publisher_count: int, reliability: str) -> DiagnosticStatus:
         rate_hz = self.received.rate_hz(now_s)
         status = self._status('camera', {
-            'topic': self.image_topic, 'publishers': publisher_count,
+            'topic': self.image_topic, 'publishers': publisher_count, 'reliability': reliability,
             'rate [Hz]': f'{rate_hz:.1f}', 'received': self.received.total,
             'rejected': self.rejected.total, 'last image': self.last_image})
         if self._apply_fault(status, FaultKind.CAMERA, now_s):
@@ -241,7 +243,8 @@ class CameraHealth:
             status.message = (
                 f'no image on {self.image_topic}: ' + (
                     'nobody publishes it; start the camera or remap image' if not publisher_count
-                    else f'{publisher_count} publisher(s) but nothing arrives; compare QoS'))
+                    else f'{publisher_count} publisher(s), nothing arrives over {reliability}; '
+                    'large images need reliable or FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA'))
         else:
             status.message = f'{rate_hz:.1f} images/s'
         return status

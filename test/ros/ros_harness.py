@@ -136,6 +136,7 @@ class Peer:
         for topic in outputs:
             self.subscribe(prefix + topic, qos)
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        self.camera_reliability = QoSReliabilityPolicy.RELIABLE
         self._publishers: dict[tuple[str, Any], Any] = {}
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
@@ -161,7 +162,8 @@ class Peer:
         """Return a publisher, waiting for the depth node when it is new."""
         key = topic, kind
         if key not in self._publishers:
-            publisher = self.node.create_publisher(kind, topic, 5)
+            publisher = self.node.create_publisher(
+                kind, topic, QoSProfile(depth=5, reliability=self.camera_reliability))
             wait_until(lambda: publisher.get_subscription_count() > 0, 20,
                        lambda: f'a subscriber on {topic}')
             self._publishers[key] = publisher

@@ -10,6 +10,7 @@ import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
+from rclpy.qos import QoSReliabilityPolicy
 from ros_harness import cloud_array, depth_array, make_image, make_info, wait_until
 from sensor_msgs.msg import CompressedImage
 
@@ -169,6 +170,42 @@ def test_camera_restarts(start, join):
     peer.wait_for_status('camera', WARN, 'nobody publishes it')
     peer.exchange(make_image(), make_info(), 'depth/image', 'points')
     peer.wait_for_status('camera', OK)
+
+
+def test_subscription_is_as_reliable_as_the_camera(start, join):
+    start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+
+    def reliability():
+        return {info.qos_profile.reliability
+                for topic in ('image', 'camera_info')
+                for info in peer.node.get_subscriptions_info_by_topic(topic)}
+
+    for offered in (QoSReliabilityPolicy.BEST_EFFORT, QoSReliabilityPolicy.RELIABLE,
+                    QoSReliabilityPolicy.BEST_EFFORT):
+        peer.camera_reliability = offered
+        peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+        wait_until(lambda offered=offered: reliability() == {offered})
+        peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+        peer.drop_publishers()
+
+
+def test_every_raw_vga_image_arrives(start, join):
+    """More fragments than the default shared memory holds: best effort would lose nearly all."""
+    start(model='known')
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    info = make_info(640, 480, fx=500.0)
+    peer.exchange(make_image(640, 480), info, 'depth/image')
+    wait_until(lambda: peer.node.get_subscriptions_info_by_topic('image')[0]
+               .qos_profile.reliability == QoSReliabilityPolicy.RELIABLE)
+    images = [make_image(640, 480) for _ in range(20)]
+    for image in images:
+        peer.send(image)
+        time.sleep(0.1)
+    wait_until(lambda: sum(peer.answer('depth/image', image.header.stamp) is not None
+                           for image in images) >= 18)
 
 
 def test_roi_and_binning_are_folded_into_the_published_camera_info(start, join):

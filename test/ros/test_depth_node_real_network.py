@@ -1,0 +1,39 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node's own executable with the packaged network."""
+from __future__ import annotations
+
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
+import pytest
+from ros_harness import cloud_array, depth_array, make_image, make_info
+
+pytestmark = pytest.mark.ros
+
+
+def test_damaged_weights_then_good_ones(start, join, tmp_path):
+    damaged = tmp_path / 'damaged.safetensors'
+    damaged.write_bytes(b'\x40\0\0\0\0\0\0\0{"not": "a network"')
+    process = start(real=True, weights=str(damaged), device='cpu')
+    peer = join()
+    peer.wait_for_status('model', DiagnosticStatus.ERROR, 'damaged.safetensors', timeout_s=60)
+    process.wait_for_log('cannot configure')
+    assert peer.state() == 'unconfigured'
+
+    assert peer.set_parameters(weights='')[0].successful
+    assert peer.change_state('configure')
+    assert peer.change_state('activate')
+    peer.wait_for_outputs()
+    image = make_image(160, 120)
+    depth, cloud = peer.exchange(
+        image, make_info(160, 120, fx=120.0), 'depth/image', 'points', timeout_s=30)
+    assert depth.header == cloud.header == image.header
+    depth_m = depth_array(depth)
+    assert depth_m.shape == (120, 160)
+    assert np.isfinite(depth_m).all()
+    assert (depth_m > 0.0).all()
+    points = cloud_array(cloud)
+    np.testing.assert_array_equal(points['z'], depth_m)
+    np.testing.assert_allclose(points['x'][60, 10], depth_m[60, 10] * (10 - 79.5) / 120, rtol=1e-5)
+    assert process.stop() < 2.0
+    assert process.process.returncode == 0
