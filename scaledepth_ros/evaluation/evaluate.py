@@ -112,7 +112,8 @@ def evaluate(
 
     Args:
         frames: Frames with ground truth.
-        predictor: What is measured; called once before the clock starts, to warm up.
+        predictor: What is measured; called once more for each new size of image, off the clock,
+            because engines compile for a size.
         protocol: Crop, limits and clamps.
         with_completed: Measure on interpolated depth too.
         progress: Called with (frames done, frames in all) after each.
@@ -126,14 +127,14 @@ def evaluate(
     """
     left_out: dict[str, list[str]] = {}
     results: list[FrameResult] = []
-    warm = False
+    warm_sizes: set[tuple[int, int]] = set()
     for index, info in enumerate(frames.infos):
         reason = measurable(info, with_completed=with_completed)
         if reason is None:
             sample = frames[index]
-            if not warm:
+            if (info.height, info.width) not in warm_sizes:
                 predictor.infer(sample.rgb_HW3, sample.camera)
-                warm = True
+                warm_sizes.add((info.height, info.width))
             result = evaluate_sample(sample, predictor, protocol)
             if result is not None:
                 results.append(result)

@@ -67,13 +67,15 @@ def test_a_perfect_and_a_mis_scaled_prediction():
     assert near.scale_error == pytest.approx(math.log(1.5), rel=1e-5)
 
 
-def test_the_predictor_gets_the_camera_and_is_warmed_up_once():
-    frames = ListFrames([_frame('a'), _frame('b', focal_px=None)])
+def test_the_predictor_gets_the_camera_and_is_warmed_up_for_each_size():
+    wide = make_sample(np.full((24, 48, 3), 20, np.uint8), np.full((24, 48), 2.0), 50.0)
+    frames = ListFrames([_frame('a'), _frame('b', focal_px=None), wide])
     predictor = ScaledTruth()
     seen = []
     evaluate(frames, predictor, progress=lambda done, total: seen.append((done, total)))
-    assert [camera and camera.focal_px for camera in predictor.calls] == [40.0, 40.0, None]
-    assert seen == [(1, 2), (2, 2)]
+    assert [camera and camera.focal_px for camera in predictor.calls] == [
+        40.0, 40.0, None, 50.0, 50.0]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_frames_without_true_depth_are_left_out_and_counted():
