@@ -11,6 +11,7 @@ Legend: B batch, Q bins, H, W the size of the per-pixel embedding (stride 4).
 
 from typing import NamedTuple
 
+from scaledepth_ros.model.precision import full_precision
 import torch
 from torch import nn, Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -47,7 +48,10 @@ class RelativeDepthHead(nn.Module):
 
     def edges(self, bin_query_BQC: Tensor) -> Tensor:
         """Return bin edges (B, Q + 1) from min_depth to 1 + min_depth."""
-        widths = self.bin_embed(bin_query_BQC).squeeze(-1).float().softmax(dim=-1)
+        query = bin_query_BQC.float()
+        with full_precision(query):
+            logits = F.linear(query, self.bin_embed.weight.float(), self.bin_embed.bias.float())
+        widths = logits.squeeze(-1).softmax(dim=-1)
         return F.pad(widths, (1, 0), value=self.min_depth).cumsum(dim=-1)
 
     def forward(self, bin_query_BQC: Tensor, mask_logits_BQHW: Tensor) -> RelativeDepth:
@@ -67,7 +71,8 @@ class RelativeDepthHead(nn.Module):
         share = mask_logits_BQHW.float().softmax(dim=1).flatten(2)
         # One product gives both moments; the squared deviation is exact to rounding because
         # relative depth lies in the unit interval.
-        moments = torch.cat((centres_B1Q, centres_B1Q.square()), dim=1) @ share
+        with full_precision(share):
+            moments = torch.cat((centres_B1Q, centres_B1Q.square()), dim=1) @ share
         mean = moments[:, :1].view(batch, 1, height, width)
         square = moments[:, 1:].view(batch, 1, height, width)
         variance = (square - mean.square()).clamp(min=0)

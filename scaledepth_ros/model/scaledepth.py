@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.errors import ConfigError, ImageError
 from scaledepth_ros.model.image_encoder import ImageEncoder
 from scaledepth_ros.model.pixel_decoder import PixelDecoder
 from scaledepth_ros.model.query_decoder import QueryDecoder
@@ -28,6 +28,9 @@ from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
 from torch import nn, Tensor
 from torch.nn import functional as F  # noqa: N812
 
+# Below this, the coarsest feature map would be empty.
+MIN_SIDE = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScaleDepthConfig:
@@ -36,7 +39,8 @@ class ScaleDepthConfig:
 
     Attributes:
         encoder: Name of the timm trunk.
-        channels: Width C of queries and refined features; a multiple of 32 and of heads.
+        channels: Width C of queries and refined features; at least 64, a multiple of 32 and of
+            heads.
         encoder_layers, decoder_layers: Depth of the pixel decoder and the query decoder.
         encoder_hidden, decoder_hidden: Width of their feed-forward nets.
         heads, points: Attention heads, and deformable sampling points a head and level.
@@ -87,10 +91,11 @@ class ScaleDepthConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ConfigError(f'{name} is {value!r}; expected a whole number of at least 1.')
-        if self.channels % 32 or self.channels % self.heads:
+        # A group of one channel has nothing to be normalised by on a 1 x 1 feature map.
+        if self.channels < 64 or self.channels % 32 or self.channels % self.heads:
             raise ConfigError(
-                f'channels is {self.channels}; expected a multiple of 32 and of heads '
-                f'({self.heads}).')
+                f'channels is {self.channels}; expected at least 64, a multiple of 32 and of '
+                f'heads ({self.heads}).')
         if self.scene_categories > len(SCENE_CATEGORIES):
             raise ConfigError(f'scene_categories is {self.scene_categories}; expected at most '
                               f'{len(SCENE_CATEGORIES)}.')
@@ -177,13 +182,19 @@ class ScaleDepth(nn.Module):
         self.scene_scale = scene_scale
 
     def forward(self, image: Tensor) -> NetworkOutput:
-        """Return what the last decoder layer says of RGB images (B, 3, H, W), 0 to 255."""
-        return self.decode(self.image_encoder(image))[-1]
+        """
+        Return what the last decoder layer says of RGB images (B, 3, H, W), 0 to 255.
+
+        Raises:
+            ImageError: The tensor has another shape, or a side below 32 pixels.
+        """
+        return self.decode(self.image_encoder(_checked(image)))[-1]
 
     def forward_layers(self, image: Tensor) -> list[NetworkOutput]:
-        """Return what each supervised layer and the last one say, in this order."""
+        """Return what each supervised layer and the last one say, in this order; see forward."""
         layers = [layer for layer, _ in self.config.supervised_layers]
-        return self.decode(self.image_encoder(image), [*layers, self.config.decoder_layers - 1])
+        return self.decode(
+            self.image_encoder(_checked(image)), [*layers, self.config.decoder_layers - 1])
 
     def decode(
         self, features: Sequence[Tensor], layers: Sequence[int] | None = None,
@@ -208,6 +219,14 @@ class ScaleDepth(nn.Module):
                 relative.mean, relative.deviation, self.scene_scale.scale_m(scale_query),
                 self.scene_scale.scene_logits(scale_query), relative.edges))
         return outputs
+
+
+def _checked(image: Tensor) -> Tensor:
+    if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[2:]) < MIN_SIDE:
+        raise ImageError(
+            f'The network got a tensor of shape {tuple(image.shape)}; expected (batch, 3, height, '
+            f'width) with sides of at least {MIN_SIDE} pixels.')
+    return image
 
 
 def metric_depth(output: NetworkOutput, size: tuple[int, int]) -> Tensor:

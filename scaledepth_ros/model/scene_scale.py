@@ -11,6 +11,7 @@ Legend: B batch, K scale queries, C channels, E = K * C text channels, G scene c
 
 from typing import Literal
 
+from scaledepth_ros.model.precision import full_precision
 import torch
 from torch import nn, Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -51,7 +52,9 @@ class SceneScaleHead(nn.Module):
 
     def scale_m(self, scale_query_BKC: Tensor) -> Tensor:
         """Return the scene scale (B, 1) in metres, never below min_scale_m."""
-        raw = self.fc(scale_query_BKC.flatten(1)).float()
+        query = scale_query_BKC.flatten(1).float()
+        with full_precision(query):
+            raw = F.linear(query, self.fc.weight.float(), self.fc.bias.float())
         positive: Tensor = raw.exp() if self.activation == 'exp' else raw.relu()
         return positive + self.min_scale_m
 
@@ -61,4 +64,5 @@ class SceneScaleHead(nn.Module):
         text = self.text_embeddings.float()
         if self.similarity == 'cosine':
             query, text = F.normalize(query, dim=-1), F.normalize(text, dim=-1)
-        return self.temperature * (query @ text.T)
+        with full_precision(query):
+            return self.temperature * (query @ text.T)
