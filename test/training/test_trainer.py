@@ -1,0 +1,196 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whole runs on a miniature data set."""
+
+import json
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+
+from miniature import miniature_config, VALUES, write_miniature
+import numpy as np
+import pytest
+from safetensors import safe_open
+from scaledepth_ros.data.training_set import NetworkBatch
+from scaledepth_ros.errors import CheckpointError, ConfigError
+from scaledepth_ros.model.checkpoint import load_model
+from scaledepth_ros.training import trainer as trainer_module
+from scaledepth_ros.training.state import load_progress
+from scaledepth_ros.training.step import DivergedError, TrainStep
+from scaledepth_ros.training.trainer import RunOptions, Trainer
+import torch
+import yaml
+
+
+@pytest.fixture(scope='module')
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_miniature(tmp_path_factory.mktemp('data'))
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / 'log.jsonl').read_text().splitlines()]
+
+
+def test_the_loss_falls_and_the_run_leaves_what_it_promises(index: Path, tmp_path: Path) -> None:
+    config = miniature_config(index, 'steps=20', 'dev.fraction=0.25', 'dev.interval=10',
+                              'initialisation.encoder=imagenet', 'batch_norm=train',
+                              'initialisation.scene_text=minilm', 'save_interval=15')
+    assert Trainer(config, RunOptions(output=tmp_path, command='the command')).run() == 20
+
+    losses = [row['loss'] for row in log_of(tmp_path)]
+    assert len(losses) == 20
+    assert np.mean(losses[-4:]) < 0.6 * np.mean(losses[:4])
+    model, info = load_model(tmp_path / 'last.safetensors')
+    assert info.trained
+    assert 'trained for 20 of 20 steps of 4 frames, seed 0' in info.description
+    assert bool(model.scene_scale.text_embeddings.any())
+    with safe_open(tmp_path / 'last.safetensors', framework='pt') as file:
+        header = file.metadata()
+    assert header['command'] == 'the command'
+    assert header['steps'] == '20'
+    assert len(header['data_sha256']) == 64
+    held_out = [json.loads(line) for line in (tmp_path / 'dev.jsonl').read_text().splitlines()]
+    assert [row['step'] for row in held_out] == [10, 20]
+    assert held_out[0]['indoor']['scenes'] == 1
+    assert held_out[0]['indoor']['frames'] == 2
+    best = max(row['indoor']['d1'] for row in held_out)
+    assert load_progress(tmp_path / 'last.ckpt').best == pytest.approx(best)
+    assert (tmp_path / 'best.safetensors').is_file()
+    assert list((tmp_path / 'tensorboard').iterdir())
+    assert yaml.safe_load((tmp_path / 'config.yaml').read_text())['steps'] == 20
+
+
+def test_a_resumed_run_is_the_same_bit_for_bit(index: Path, tmp_path: Path) -> None:
+    config = miniature_config(index, 'batch_norm=train', 'augmentation.zoom_max=1.5',
+                              'augmentation.colour={}', 'schedule.warmup_steps=2')
+    straight = Trainer(config, RunOptions(output=tmp_path / 'straight'))
+    straight.run()
+    assert Trainer(config, RunOptions(output=tmp_path / 'parts', stop_at=3)).run() == 3
+    # What is drawn in between must not matter.
+    torch.manual_seed(99)
+    resumed = Trainer(config, RunOptions(output=tmp_path / 'parts', resume=True))
+    assert resumed.done == 3
+    resumed.run()
+
+    log = (tmp_path / 'straight' / 'log.jsonl').read_bytes()
+    assert (tmp_path / 'parts' / 'log.jsonl').read_bytes() == log
+    assert len(log.splitlines()) == 6
+    for one, other in ((straight.model, resumed.model),
+                       (straight.average.model, resumed.average.model)):
+        for name, value in one.state_dict().items():
+            assert torch.equal(value, other.state_dict()[name]), name
+
+
+def test_workers_change_nothing(index: Path, tmp_path: Path) -> None:
+    for workers in (0, 2):
+        config = miniature_config(index, 'steps=2', f'sampling.workers={workers}',
+                                  'sampling.cache_short_side_px=64', 'augmentation.colour={}')
+        Trainer(config, RunOptions(output=tmp_path / str(workers))).run()
+    assert log_of(tmp_path / '0') == log_of(tmp_path / '2')
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_frames(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = Trainer(miniature_config(index, 'save_interval=2'), RunOptions(output=tmp_path))
+    seen: list[NetworkBatch] = []
+    forward = TrainStep._forward
+
+    def poisoned(self: TrainStep, part: NetworkBatch) -> dict[str, torch.Tensor]:
+        seen.append(part)
+        terms = forward(self, part)
+        return {name: value * (torch.nan if len(seen) == 4 else 1)
+                for name, value in terms.items()}
+    monkeypatch.setattr(TrainStep, '_forward', poisoned)
+    with pytest.raises(DivergedError, match='The loss of step 3 is not finite') as error:
+        trainer.run()
+    for info in seen[3].infos:
+        assert f'miniature: {info.name}' in str(error.value)
+    assert all(bool(p.isfinite().all()) for p in trainer.model.parameters())
+    assert load_progress(tmp_path / 'last.ckpt').step == 2
+    assert len(log_of(tmp_path)) == 3
+
+    monkeypatch.setattr(TrainStep, '_forward', forward)
+    assert Trainer(trainer.config, RunOptions(output=tmp_path, resume=True)).run() == 6
+    assert [row['step'] for row in log_of(tmp_path)] == list(range(6))
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = Trainer(miniature_config(index, 'save_interval=2'), RunOptions(output=tmp_path))
+
+    def fails_later(tensors: object, path: Path, header: object) -> None:
+        if trainer.done == 4:
+            path.write_bytes(b'part of a file')
+            raise OSError(28, 'No space left on device')
+        save_file(tensors, path, header)
+    from scaledepth_ros.training import state
+    save_file = state.save_file
+    monkeypatch.setattr(state, 'save_file', fails_later)
+    with pytest.raises(CheckpointError, match='No space left on device.* unchanged'):
+        trainer.run()
+    assert load_progress(tmp_path / 'last.ckpt').step == 2
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith('.last.ckpt')]
+
+
+def test_a_new_run_does_not_overwrite_an_old_one(index: Path, tmp_path: Path) -> None:
+    (tmp_path / 'last.ckpt').write_bytes(b'')
+    with pytest.raises(ConfigError, match=r'last.ckpt exists; go on with --resume'):
+        Trainer(miniature_config(index), RunOptions(output=tmp_path))
+
+
+def test_resuming_says_what_changed_and_refuses_another_network(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    Trainer(miniature_config(index), RunOptions(output=tmp_path, stop_at=1)).run()
+    Trainer(miniature_config(index, 'optimiser.lr=1e-5'),
+            RunOptions(output=tmp_path, resume=True))
+    assert 'another optimiser.lr: 0.002 became 1e-05' in capsys.readouterr().out
+    with pytest.raises(ConfigError, match='another model.overrides.bin_queries'):
+        Trainer(miniature_config(index, 'model.overrides.bin_queries=9'),
+                RunOptions(output=tmp_path, resume=True))
+    with pytest.raises(CheckpointError, match='does not exist'):
+        Trainer(miniature_config(index), RunOptions(output=tmp_path / 'other', resume=True))
+
+
+def test_fine_tuning_starts_from_the_model(index: Path, tmp_path: Path) -> None:
+    first = Trainer(miniature_config(index, 'ema.decay=0'), RunOptions(output=tmp_path / 'a'))
+    first.run()
+    second = Trainer(
+        miniature_config(index, f'initialisation.model={tmp_path / "a" / "last.safetensors"}'),
+        RunOptions(output=tmp_path / 'b'))
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value.half(), second.model.state_dict()[name].half()), name
+
+
+def test_the_time_limit_ends_a_part(index: Path, tmp_path: Path) -> None:
+    config = miniature_config(index)
+    assert Trainer(config, RunOptions(output=tmp_path, minutes=1e-9)).run() == 1
+    assert load_progress(tmp_path / 'last.ckpt').step == 1
+
+
+def test_sigterm_leaves_a_checkpoint(index: Path, tmp_path: Path) -> None:
+    config = tmp_path / 'config.yaml'
+    config.write_text(yaml.safe_dump({**VALUES, 'steps': 100000}))
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'scaledepth_ros.cli', 'train', '--config', config, '--data', index,
+         '--output', tmp_path / 'run', '--threads', '1'],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=Path(trainer_module.__file__).parents[2])
+    try:
+        log = tmp_path / 'run' / 'log.jsonl'
+        deadline = time.monotonic() + 60
+        while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    done = load_progress(tmp_path / 'run' / 'last.ckpt').step
+    assert 1 <= done < 100000
+    assert f'{done} of 100000 steps done' in out
