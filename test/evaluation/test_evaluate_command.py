@@ -136,3 +136,17 @@ def test_senseless_options_are_refused(index):
 
 def test_the_command_offers_every_baseline():
     assert command.BASELINES == baselines.BASELINES
+
+
+def test_the_real_network_is_measured(tmp_path, capsys):
+    folder = Folder(tmp_path)
+    folder.add('room', size=(64, 96), split='val', fx='80', fy='80', cx='48', cy='32')
+    _run('--data', folder.write(), '--device', 'cpu', '--engine', 'torch', '--precision', 'fp32',
+         '--json')
+    report = json.loads(capsys.readouterr().out)
+    assert report['indoor']['frames'] == 1
+    assert report['indoor']['coverage'] == 1.0
+    assert 0.0 <= report['indoor']['raw']['d1'] <= 1.0
+    assert report['indoor']['uncertainty']['expected_calibration_error'] >= 0.0
+    assert report['weights'].startswith('lite')
+    assert report['latency_ms']['p50'] > 0
