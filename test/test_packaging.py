@@ -124,6 +124,15 @@ def manifest() -> ElementTree.Element:
     return ElementTree.parse(ROOT / 'package.xml').getroot()
 
 
+def test_the_manifest_is_valid() -> None:
+    catkin_package = pytest.importorskip('catkin_pkg.package', reason='colcon-ros brings it')
+    warnings: list[str] = []
+    package = catkin_package.parse_package(str(ROOT), warnings=warnings)
+    package.validate(warnings=warnings)
+    assert not warnings
+    assert package.get_build_type() == 'ament_python'
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     version = manifest().findtext('version')
     assert version is not None

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip('launch_testing', reason='launch_testing comes only with a ROS 2 installation')
 pytest.importorskip('launch_ros', reason='launch_ros comes only with a ROS 2 installation')
 
-from ament_index_python.packages import (  # noqa: E402
+from ament_index_python.packages import (  # noqa: E402, I100
     get_package_share_directory,
     PackageNotFoundError,
 )
