@@ -84,7 +84,6 @@ class DepthNode(LifecycleNode):
         self._processor: FrameProcessor | None = None
         self._active = False
         self._model_error = ''
-        self._stopped = True
         self._log = ThrottledLog(self.get_logger(), lambda: self._snapshot.log_period_s)
         # Not a lifecycle publisher: a node that failed to configure has the most to report.
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -125,7 +124,9 @@ class DepthNode(LifecycleNode):
                 CameraStream(self, '', lambda: self.parameters, self._submit, self._log)]
         except WorkInterrupted:
             self._worker = worker
-            return TransitionCallbackReturn.FAILURE
+            # The context is gone, so rclpy could not complete the transition; leave by the way
+            # that a signal takes.
+            raise KeyboardInterrupt from None
         except Exception as error:
             # Also what is no ScaleDepthError: an import that fails, a driver that is missing.
             self._model_error = (
@@ -205,16 +206,9 @@ class DepthNode(LifecycleNode):
         self._release(_STOP_TIMEOUT_S)
         return super().on_error(state)
 
-    def stop(self) -> bool:
-        """
-        Release everything, whatever the state, before the node is destroyed.
-
-        Returns:
-            True if the worker thread has ended; False if it is still inside the network.
-
-        """
+    def stop(self) -> None:
+        """Release everything, whatever the state, before the node is destroyed."""
         self._release(_STOP_TIMEOUT_S)
-        return self._stopped
 
     def _load(self, parameters: DepthParameters) -> Any:
         predictor = self._predictor_factory(parameters)
@@ -257,8 +251,7 @@ class DepthNode(LifecycleNode):
         worker, self._worker = self._worker, None
         if worker is None:
             return
-        self._stopped = worker.stop(timeout_s)
-        if self._stopped and processor is not None:
+        if worker.stop(timeout_s) and processor is not None:
             processor.predictor.close()
 
     def _on_set_parameters(self, parameters: Iterable[Parameter]) -> SetParametersResult:
@@ -320,7 +313,7 @@ def main(args: list[str] | None = None, *,
         predictor_factory: loads the network.
 
     Returns:
-        0, or 1 if a parameter is not valid.
+        1 if a parameter is not valid; otherwise the process ends here, with status 0.
 
     """
     rclpy.init(args=args)
@@ -334,17 +327,16 @@ def main(args: list[str] | None = None, *,
     executor.add_node(node)
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         executor.spin()
-    stopped = node.stop()
+    node.stop()
     executor.shutdown(timeout_sec=0)
     node.destroy_node()
     if rclpy.ok():
         rclpy.shutdown()
-    if not stopped:
-        # The interpreter would wait for, or crash, the thread that is still inside the network.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-    return 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All of ROS is closed. An orderly end of the interpreter would take seconds to unload torch,
+    # and crash if the worker thread is still inside the network.
+    os._exit(0)
 
 
 if __name__ == '__main__':

@@ -251,11 +251,12 @@ class Peer:
         self.node.destroy_client(client)
         return future.result()
 
-    def change_state(self, transition: str, node: str = '/depth') -> bool:
+    def change_state(self, transition: str, node: str = '/depth',
+                     timeout_s: float = 20.0) -> bool:
         """Ask for a lifecycle transition by name, such as 'configure'."""
         number = getattr(Transition, f'TRANSITION_{transition.upper()}')
         request = ChangeState.Request(transition=Transition(id=number))
-        return self.call(ChangeState, f'{node}/change_state', request).success
+        return self.call(ChangeState, f'{node}/change_state', request, timeout_s).success
 
     def state(self, node: str = '/depth') -> str:
         """Return the lifecycle state."""

@@ -184,4 +184,4 @@ def test_signals_end_it_within_a_second_or_so(start, join, behaviour, number):
     assert process.stop(number) < 2.0
     assert process.process.returncode == 0
     assert 'Traceback' not in process.log()
-    assert 'Error' not in process.log()
+    assert 'ERROR' not in process.log()

@@ -21,7 +21,7 @@ def test_damaged_weights_then_good_ones(start, join, tmp_path):
     assert peer.state() == 'unconfigured'
 
     assert peer.set_parameters(weights='')[0].successful
-    assert peer.change_state('configure')
+    assert peer.change_state('configure', timeout_s=90)
     assert peer.change_state('activate')
     peer.wait_for_outputs()
     image = make_image(160, 120)
