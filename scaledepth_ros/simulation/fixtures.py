@@ -195,6 +195,23 @@ def wall_shelf(style: Style) -> Fixture:
     return Fixture('wall shelf', merge(parts), (-w / 2, w / 2, z - 0.05, z + 0.35))
 
 
+def coats(style: Style) -> Fixture:
+    """Hang jackets from hooks, 1.0-1.2 m long."""
+    count = style.integer(1, 4)
+    width = 0.28 * count
+    parts = [box((width, 0.03, 0.1), style.wood(), at=(0, 0.015, 1.65))]
+    for k in range(count):
+        cloth = style.cloth() if style.chance(0.7) else style.fabric()
+        long = style.uniform(0.65, 1.1)
+        body = ellipsoid((0.19, 0.08, long / 2), cloth, squareness=0.45)
+        parts.append(body.translated((k - (count - 1) / 2) * 0.28, 0.11, 1.7 - long / 2))
+        for side in (-1, 1):
+            arm = tube([[side * 0.13, 0.12, 1.6], [side * 0.2, 0.13, 1.62 - long * 0.6]],
+                       0.05, cloth)
+            parts.append(arm.translated(x=(k - (count - 1) / 2) * 0.28))
+    return Fixture('coats', merge(parts), (-width / 2 - 0.1, width / 2 + 0.1, 0.6, 1.75))
+
+
 def mirror(style: Style) -> Fixture:
     """Hang a mirror; its depth is that of the glass."""
     w, h = style.uniform(0.5, 1.0), style.uniform(0.6, 0.9)

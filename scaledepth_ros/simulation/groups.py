@@ -110,7 +110,7 @@ def equip_desk(room: Room, placed: Placed, seat: SeatMaker | None = None) -> Non
                      (x + shift, -d / 2 + 0.18, style.uniform(-0.15, 0.15)))
         room.lay(placed, top, clutter.keyboard(style), taken,
                  (x, d / 2 - 0.2, style.uniform(-0.1, 0.1)))
-    for _ in range(style.integer(1, 9)):
+    for _ in range(style.integer(2, 14)):
         maker = clutter.DESK[style.integer(0, len(clutter.DESK) - 1)]
         room.lay(placed, top, maker(style), taken)
     if style.chance(0.4):
@@ -287,7 +287,9 @@ def bathroom_set(room: Room) -> None:
 def rows_of(room: Room, maker: SeatMaker, count: int) -> None:
     """Place several items against the walls, then free."""
     for _ in range(count):
-        room.against_wall(maker(room.style), side_by_side=room.style.chance(0.5))
+        placed = room.against_wall(maker(room.style), side_by_side=room.style.chance(0.5))
+        if placed is not None and placed.item.tops and room.style.chance(0.75):
+            room.scatter(placed, clutter.SHELF + clutter.DESK, room.style.integer(1, 7))
 
 
 def aisles(room: Room, maker: SeatMaker, pitch: float = 1.6) -> None:

@@ -218,7 +218,7 @@ class Room:
     def scatter(self, placed: Placed, makers: Sequence[Maker], count: int) -> None:
         """Lay things on the tops of an item."""
         taken: list[Rect] = []
-        tops = [t for t in placed.item.tops if t.z < 1.6]
+        tops = [t for t in placed.item.tops if t.z < 2.2]
         for _ in range(count if tops else 0):
             top = tops[self.style.integer(0, len(tops) - 1)]
             item = makers[self.style.integer(0, len(makers) - 1)](self.style)

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 from scaledepth_ros.simulation import clutter, fixtures, textures
-from scaledepth_ros.simulation.items import Style
+from scaledepth_ros.simulation.items import Item, Style
 from scaledepth_ros.simulation.layout import Room
 from scaledepth_ros.simulation.lighting import AreaLights, Lighting, Sun
 from scaledepth_ros.simulation.materials import Palette
-from scaledepth_ros.simulation.mesh import merge
+from scaledepth_ros.simulation.mesh import box, merge
 from scaledepth_ros.simulation.noise import any_colour, Colour, grey, hsv, Rng, warm
 from scaledepth_ros.simulation.people import person
 from scaledepth_ros.simulation.recipes import Recipe, RECIPES
@@ -140,6 +140,7 @@ def make_room(seed: int, category: str | None = None) -> Scene:
             room.hang(wall, fixtures.radiator(style))
     walls, floor, ceiling, skirting = surfaces(style, recipe)
     room.build_shell(walls, floor, ceiling, skirting)
+    _corner_shafts(room, walls[0])
     recipe.furnish(room)
     _finish(room, recipe)
     bright = daylight and bool(room.lights)
@@ -167,17 +168,32 @@ def make_room(seed: int, category: str | None = None) -> Scene:
     )
 
 
+def _corner_shafts(room: Room, wall: int) -> None:
+    """Box in a chimney or pipes in some corners, from floor to ceiling."""
+    style = room.style
+    for sx, sy in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        if not style.chance(0.08):
+            continue
+        side = style.uniform(0.25, 0.6)
+        shaft = Item.of('shaft', [box((side, side, room.height_m), wall)])
+        x, y = sx * (room.width_m - side) / 2, sy * (room.depth_m - side) / 2
+        if room.fits(room.footprint(shaft, 0, x, y), -0.01):
+            room.put(shaft, 0.0, x, y)
+
+
 def _finish(room: Room, recipe: Recipe) -> None:
     """Add what any room collects: pictures, bags, bins, people, switches."""
     style = room.style
-    for _ in range(style.integer(*recipe.pictures)):
+    for _ in range(style.integer(*recipe.pictures) + style.integer(0, 3)):
         fixture = fixtures.picture if style.chance(0.8) else fixtures.clock
         room.hang(style.integer(0, 3), fixture(style))
-    if style.chance(0.25):
+    for _ in range(style.integer(0, 2)):
         room.hang(style.integer(0, 3), fixtures.wall_shelf(style))
     for _ in range(style.integer(1, 4)):
         room.hang(style.integer(0, 3), fixtures.switch(style))
-    for _ in range(style.integer(0, 4)):
+    if style.chance(0.2):
+        room.hang(style.integer(0, 3), fixtures.coats(style))
+    for _ in range(style.integer(0, 7)):
         item = clutter.FLOOR[style.integer(0, len(clutter.FLOOR) - 1)](style)
         if style.chance(0.5):
             room.against_wall(item)

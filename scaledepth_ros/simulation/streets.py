@@ -79,7 +79,7 @@ def make_street(seed: int) -> Scene:
     stop = style.uniform(5, 35)
     _traffic(road, plan, stock, lanes, lane_m, ego, stop)
     _backdrop(road)
-    tracks = [Track(road.path(ego, -75.0, stop), (1.3, 1.9), np.radians(6), 3.0)]
+    tracks = [Track(road.path(ego, -75.0, stop), (1.3, 1.9), np.radians(5), 5.0)]
     for d, z in walks:
         tracks.append(Track(road.path(d, -60.0, 60.0), (z + 0.3, z + 1.75), np.radians(40), 0.9))
     viewing = Viewing((-60.0, -half), (60.0, half), path_m=road.path(ego, -75.0, stop),
@@ -105,14 +105,14 @@ def daylight(rng: Rng) -> Lighting:
                               np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
         warmth = np.clip((np.degrees(elevation) - 5) / 30, 0, 1)
         colour = np.array([1.0, 0.78 + 0.17 * warmth, 0.55 + 0.33 * warmth])
-        strength = rng.uniform(2.5, 6.5) * (1 - 0.5 * haze)
+        strength = rng.uniform(3.0, 8.5) * (1 - 0.5 * haze)
         sun = Sun(direction.astype(np.float32), (colour * strength).astype(np.float32))
     else:
         blue = horizon = np.array([0.8, 0.85, 0.92])
     ground_light = np.array([0.25, 0.24, 0.2]) * (1.0 if sun is not None else 0.6)
     sky = Sky(blue.astype(np.float32), horizon.astype(np.float32),
               ground_light.astype(np.float32), ground.cloud_map(rng, cover))
-    density = float(10 ** rng.uniform(-3.6, -2.3)) * (2.5 if haze > 0.6 else 1.0)
+    density = float(10 ** rng.uniform(-4.0, -2.7)) * (2.5 if haze > 0.6 else 1.0)
     return Lighting(AreaLights.from_rows([]), sky=sky, sun=sun, haze_1_m=density)
 
 

@@ -228,8 +228,9 @@ def bicycle(style: Style, *, rider: bool = False) -> Item:
 def repainted(style: Style, item: Item) -> Item:
     """Give a vehicle another colour; cheaper than building a new one."""
     rng = style.rng
-    materials, counts = np.unique(item.mesh.material, return_counts=True)
-    body = materials[counts.argmax()]
+    corner = item.mesh.corners_m
+    cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    body = np.bincount(item.mesh.material, np.linalg.norm(cross, axis=1)).argmax()
     paint = style.palette.plain(car_colour(rng), gloss=0.06, roughness=0.02)
     material = np.where(item.mesh.material == body, paint, item.mesh.material)
     return Item(item.name, replace(item.mesh, material=material.astype(np.int32)), item.size_m)

@@ -119,16 +119,17 @@ def _propose(scene: Scene, rng: np.random.Generator) -> DoubleArray:
     if viewing.tracks:
         return _on_track(viewing.tracks, rng)
     roll = float(rng.normal(0, np.radians(2.5)))
-    if len(viewing.targets_m) and rng.random() < 0.3:
+    kind = rng.random()
+    if kind < 0.3 and len(viewing.targets_m):
         target = viewing.targets_m[rng.integers(0, len(viewing.targets_m))]
         target = target + np.array([*rng.uniform(-0.3, 0.3, 2), 0.05])
-        distance = float(np.exp(rng.uniform(np.log(0.4), np.log(1.8))))
-        yaw, down = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(10, 60))
-        offset = distance * np.array(
-            [np.cos(yaw) * np.cos(down), np.sin(yaw) * np.cos(down), np.sin(down)]
-        )
-        heading = float(np.arctan2(-offset[1], -offset[0]) + rng.normal(0, 0.1))
-        return look_at_pose(target + offset, heading, -float(down + rng.normal(0, 0.08)), roll)
+        return _towards(target, (0.4, 1.8), (10, 60), roll, rng)
+    things = [o for o in scene.objects if max(o.size_m) < 2.6 and o.lower_m[2] < 1.6]
+    if kind < 0.55 and things:
+        thing = things[int(rng.integers(0, len(things)))]
+        share = rng.uniform(0.3, 0.8, 3)
+        target = np.array(thing.lower_m) + share * np.array(thing.size_m)
+        return _towards(target, (0.6, 2.6), (-5, 45), roll, rng)
     lower, upper = np.array(viewing.lower_m), np.array(viewing.upper_m)
     place = rng.uniform(lower, upper)
     height = float(rng.choice([rng.uniform(0.2, 0.6), rng.uniform(0.6, 1.2),
@@ -138,6 +139,25 @@ def _propose(scene: Scene, rng: np.random.Generator) -> DoubleArray:
     heading = np.arctan2(*(centre - place)[::-1]) + rng.normal(0, 0.45)
     pitch = np.radians(np.clip(rng.normal(-8 if height > 1.0 else -2, 11), -40, 15))
     return look_at_pose(np.array([*place, height]), float(heading), float(pitch), roll)
+
+
+def _towards(
+    target_m: DoubleArray,
+    distance_m: tuple[float, float],
+    down_deg: tuple[float, float],
+    roll_rad: float,
+    rng: np.random.Generator,
+) -> DoubleArray:
+    """Look at a point from a random side, down by a random angle, not quite centred."""
+    distance = float(np.exp(rng.uniform(*np.log(distance_m))))
+    yaw, down = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*down_deg))
+    offset = distance * np.array(
+        [np.cos(yaw) * np.cos(down), np.sin(yaw) * np.cos(down), np.sin(down)]
+    )
+    position = target_m + offset
+    position[2] = max(position[2], 0.2)
+    heading = float(np.arctan2(-offset[1], -offset[0]) + rng.normal(0, 0.12))
+    return look_at_pose(position, heading, -float(down + rng.normal(0, 0.1)), roll_rad)
 
 
 def _on_track(tracks: tuple[Track, ...], rng: np.random.Generator) -> DoubleArray:
