@@ -21,13 +21,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-# The 27 scene types of NYU Depth V2, and one for KITTI, in the order of the published embeddings.
+# The 27 scene types of NYU Depth V2, and one for KITTI, in the order of the class list in the
+# authors' NYU and KITTI data sets, which is that of the published embeddings as far as known.
 SCENE_CATEGORIES: tuple[str, ...] = (
-    'basement', 'bathroom', 'bedroom', 'bookstore', 'cafe', 'classroom', 'computer_lab',
-    'conference_room', 'dinette', 'dining_room', 'exercise_room', 'foyer', 'furniture_store',
-    'home_office', 'home_storage', 'indoor_balcony', 'kitchen', 'laundry_room', 'living_room',
-    'office', 'office_kitchen', 'playroom', 'printer_room', 'reception_room', 'student_lounge',
-    'study', 'study_room', 'outdoor_scene',
+    'printer_room', 'bathroom', 'living_room', 'study', 'conference_room', 'study_room',
+    'kitchen', 'home_office', 'bedroom', 'dinette', 'playroom', 'indoor_balcony',
+    'laundry_room', 'basement', 'exercise_room', 'foyer', 'home_storage', 'cafe',
+    'furniture_store', 'office_kitchen', 'student_lounge', 'dining_room', 'reception_room',
+    'computer_lab', 'classroom', 'office', 'bookstore', 'outdoor_scene',
 )
 
 TextEncoder = Callable[[Sequence[str]], Tensor]
