@@ -1,0 +1,275 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Run the whole pipeline on real middleware and show what came out.
+
+Three processes: a camera (simulated unless --source says otherwise), the depth node, and a
+recorder that receives everything. They have a ROS domain of their own and do not leave this
+machine. Written to the output folder: strip.png, cloud.ply, bag/ (MCAP), summary.json and log/.
+The exit code is 0 only if depth and clouds arrived and are finite.
+"""
+
+import argparse
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from types import FrameType
+from typing import Any
+
+from scaledepth_ros.cli.demo_report import format_table, problems_of, report
+from scaledepth_ros.cli.processes import (
+    Child,
+    ProcessError,
+    ros_environment,
+    wait_until_quiet,
+)
+from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.image_source import open_source
+from scaledepth_ros.source_options import SourceOptions
+from tqdm import tqdm
+
+DEPTH_NODE = ['-m', 'scaledepth_ros.ros.depth_node']
+# Marks a folder as one whose content the demo may replace.
+_MARKER = '.scaledepth_demo'
+_PRODUCTS = ('strip.png', 'cloud.ply', 'summary.json', 'received.json')
+_PRODUCT_FOLDERS = ('bag', 'log')
+# The depth node is one subscriber of the image, the recorder the other.
+_SUBSCRIBERS = 2
+_DRAIN_S = 15.0
+_WRITE_TIMEOUT_S = 120.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument('--source', default='simulated', metavar='SOURCE',
+                        help='simulated[:room|corridor|street[:SEED]] (default), a folder of '
+                        'images, an image, a video, a bag or /dev/videoN')
+    parser.add_argument('--fx', type=float, metavar='PX', help='focal length of the source')
+    parser.add_argument('--camera', type=Path, metavar='YAML',
+                        help='calibration of the source, as camera_info_manager writes it')
+    parser.add_argument('--fov', type=float, metavar='DEG',
+                        help='horizontal field of view of the source')
+    parser.add_argument('--frames', type=int, default=90, metavar='N',
+                        help='frames to publish (default: %(default)s)')
+    parser.add_argument('--rate', type=float, metavar='HZ',
+                        help='frames a second (default: that of a video, else 15)')
+    parser.add_argument('--size', type=_size, metavar='WxH',
+                        help='size of simulated images (default: 640x480)')
+    parser.add_argument('--output', '--out', type=Path, default=Path('demo_out'), metavar='DIR',
+                        help='where to write (default: %(default)s)')
+    parser.add_argument('--model', default='lite', help='preset (default: %(default)s)')
+    parser.add_argument('--weights', default='', metavar='FILE',
+                        help='weights file (default: those of the preset)')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument('--engine', default='auto',
+                        help='auto, torch, openvino or onnxruntime')
+    parser.add_argument('--start-timeout', type=float, default=300.0, metavar='S',
+                        help='how long loading may take (default: %(default)s)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; 0 only if depth and clouds arrived and are finite."""
+    options = _check(args)
+    if not Path(args.source).is_char_device():
+        # Tells what is wrong before anything is started; a device could not be opened twice.
+        open_source(args.source, options)
+    output: Path = args.output
+    _clear(output)
+    previous = signal.signal(signal.SIGTERM, _exit_on_sigterm)
+    try:
+        with tempfile.TemporaryDirectory(prefix='scaledepth_demo_') as truth_folder:
+            pipeline = Pipeline(args, Path(truth_folder))
+            try:
+                pipeline.run()
+            finally:
+                pipeline.stop()
+            summary = report(output, Path(truth_folder), pipeline.facts)
+    except ProcessError as error:
+        print(f'\nThe demo failed: {error}', file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    print(format_table(summary))
+    problems = problems_of(summary)
+    for problem in problems:
+        print(f'FAILED: {problem}', file=sys.stderr)
+    print(f'\nLook at {output / "strip.png"}; open {output / "cloud.ply"} in a mesh viewer and '
+          f'{output / "bag"} in Foxglove, rviz2 or with ros2 bag play.')
+    return 1 if problems else 0
+
+
+class Pipeline:
+    """The three processes, from start to end."""
+
+    def __init__(self, args: argparse.Namespace, truth_folder: Path) -> None:
+        self._args = args
+        self._children: list[Child] = []
+        self.facts: dict[str, Any] = {'model': args.model}
+        log_folder: Path = args.output / 'log'
+        environment = ros_environment(log_folder)
+        self.facts['ros_domain_id'] = int(environment['ROS_DOMAIN_ID'])
+        width, height = args.size or (0, 0)
+
+        def start(name: str, command: list[str], parameters: dict[str, Any]) -> Child:
+            child = Child(name, command, parameters, environment, log_folder)
+            self._children.append(child)
+            return child
+
+        self._depth = start('depth', DEPTH_NODE, {
+            'model': args.model, 'weights': args.weights, 'device': args.device,
+            'engine': args.engine, 'diagnostics_period_s': 0.5})
+        self._recorder = start('recorder', ['-m', 'scaledepth_ros.ros.recorder_node'], {
+            'output': str(args.output), 'report_progress': True})
+        self._camera = start('camera', ['-m', 'scaledepth_ros.ros.camera_node'], {
+            'source': args.source, 'focal_px': float(args.fx or 0),
+            'camera_yaml': str(args.camera or ''), 'horizontal_fov_deg': float(args.fov or 0),
+            'rate_hz': float(args.rate or 0), 'frames': args.frames,
+            'rendered_frames': min(args.frames, 60), 'width': width, 'height': height,
+            'wait_for_subscribers': _SUBSCRIBERS, 'truth_folder': str(truth_folder),
+            'report_progress': True})
+
+    def run(self) -> None:
+        """
+        Load, publish all frames, receive what comes of them, and write it.
+
+        Raises:
+            ProcessError: A process died, failed or took too long.
+
+        """
+        started_s = time.monotonic()
+        self._prepare()
+        self.facts['start_s'] = round(time.monotonic() - started_s, 1)
+        self._stream()
+        quiet_s = 1.0 + 2e-3 * float(self._recorder.progress.get('last_latency_ms', 0.0))
+        wait_until_quiet(self._recorder, 'received', quiet_s, _DRAIN_S)
+        self.facts['model_status'] = self._recorder.progress.get('model', {})
+        print('Writing the bag ...', flush=True)
+        self._recorder.interrupt()
+        if self._recorder.wait(_WRITE_TIMEOUT_S) != 0:
+            raise ProcessError('The recorder process failed.' + self._tail(self._recorder))
+
+    def stop(self) -> None:
+        """End all processes, the sources of messages first."""
+        for child in reversed(self._children):
+            child.stop()
+
+    def _prepare(self) -> None:
+        """Wait until the frames are made and the depth node and the recorder listen."""
+        print(f'Starting the camera ({self._args.source}), the depth node ({self._args.model}) '
+              f'and the recorder in ROS domain {self.facts["ros_domain_id"]} ...', flush=True)
+        with _bar('preparing frames', None) as bar:
+            def prepared() -> bool:
+                progress = self._camera.progress
+                bar.total = progress.get('of')
+                _advance(bar, progress.get('prepared', 0))
+                return progress.get('state') in ('waiting', 'publishing')
+            self._wait_for(prepared, 'the camera has its frames')
+        print('Waiting for the depth node ...', flush=True)
+        self._wait_for(lambda: self._camera.progress.get('state') == 'publishing',
+                       'the depth node is active')
+        weights = self._recorder.progress.get('model', {}).get('weights', '')
+        if weights:
+            print(f'The depth node is active, weights: {weights}', flush=True)
+
+    def _stream(self) -> None:
+        total = self._args.frames
+        rate_hz = float(self._camera.progress.get('rate_hz', 15.0))
+        deadline_s = time.monotonic() + 3 * total / rate_hz + 30
+        with _bar('frames', total) as bar:
+            while self._camera.exit_code is None:
+                _advance(bar, self._camera.progress.get('sent', 0))
+                received = self._recorder.progress.get('received', {})
+                bar.set_postfix({'depth': received.get('depth/image', 0),
+                                 'clouds': received.get('points', 0)}, refresh=False)
+                self._check_children(allowed_to_end=self._camera)
+                if time.monotonic() > deadline_s:
+                    raise ProcessError('The camera process does not finish.'
+                                       + self._tail(self._camera))
+                time.sleep(0.1)
+            _advance(bar, self._camera.progress.get('sent', 0))
+        self._check_children(allowed_to_end=self._camera)
+
+    def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        deadline_s = time.monotonic() + self._args.start_timeout
+        while not condition():
+            self._check_children()
+            if time.monotonic() > deadline_s:
+                raise ProcessError(
+                    f'After {self._args.start_timeout:.0f} s it is still not so that {what}.'
+                    + self._tail(self._depth) + self._tail(self._camera))
+            time.sleep(0.05)
+
+    def _check_children(self, allowed_to_end: Child | None = None) -> None:
+        for child in self._children:
+            code = child.exit_code
+            if code is not None and not (child is allowed_to_end and code == 0):
+                raise ProcessError(f'The {child.name} process ended with code {code}.'
+                                   + self._tail(child))
+        status = self._recorder.progress.get('model', {})
+        if status.get('failed'):
+            raise ProcessError(f'The depth node reports: {status.get("message")}.'
+                               + self._tail(self._depth))
+
+    @staticmethod
+    def _tail(child: Child) -> str:
+        return f'\n--- end of {child.log_path} ---\n{child.tail()}'
+
+
+def _bar(title: str, total: int | None) -> Any:
+    # disable=None: no bar where the output is not a terminal.
+    return tqdm(desc=title, total=total, unit='', leave=False, disable=None)
+
+
+def _advance(bar: Any, count: int) -> None:
+    bar.update(count - bar.n)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition('x')
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f'{text!r} is no size; expected one like 640x480')
+    return int(width), int(height)
+
+
+def _check(args: argparse.Namespace) -> SourceOptions:
+    """Refuse what cannot work before any process is started."""
+    if find_spec('rclpy') is None:
+        raise ConfigError(
+            'rclpy is not installed; source a ROS 2 installation, or run make demo, which '
+            'installs it from PyPI. Without ROS, use the command predict.')
+    if args.frames < 1:
+        raise ConfigError(f'--frames is {args.frames}; expected at least 1.')
+    width, height = args.size or (None, None)
+    return SourceOptions(
+        camera_yaml=args.camera, focal_px=args.fx, horizontal_fov_deg=args.fov, width=width,
+        height=height, frames=args.frames,
+        **({} if args.rate is None else {'rate_hz': args.rate}))
+
+
+def _clear(output: Path) -> None:
+    """Remove what an earlier run wrote, and nothing else, so that no old result can pass."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if any(output.iterdir()) and not (output / _MARKER).exists():
+            raise ConfigError(
+                f'{output} holds files that are not of an earlier demo; give --output a new or '
+                'an empty folder.')
+        (output / _MARKER).touch()
+        for name in _PRODUCTS:
+            (output / name).unlink(missing_ok=True)
+        for name in _PRODUCT_FOLDERS:
+            if (output / name).is_dir():
+                shutil.rmtree(output / name)
+        (output / 'log').mkdir()
+    except OSError as error:
+        raise ConfigError(f'{output} cannot be written: {error}.') from error
+
+
+def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
+    # As an exception, so that the children are stopped on the way out.
+    sys.exit(128 + number)
