@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 import math
 from typing import Any
 
@@ -13,7 +15,14 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.pointcloud import apply_range, cloud_shape
+from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.pointcloud import (
+    apply_range,
+    cloud_shape,
+    flying_pixel_mask,
+    uncertainty_mask,
+)
+from scaledepth_ros.ros.compressed_depth import compress_depth
 from scaledepth_ros.ros.messages import (
     camera_info_message,
     CloudBuffer,
@@ -22,17 +31,9 @@ from scaledepth_ros.ros.messages import (
     DepthImageBuffer,
 )
 from scaledepth_ros.ros.parameters import DepthParameters
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from scaledepth_ros.ros.scan_output import PoseSource, ScanOutput
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 from std_msgs.msg import Float32, String
-
-_TYPES: dict[str, Any] = {
-    'depth/image': Image,
-    'depth/camera_info': CameraInfo,
-    'depth/uncertainty': Image,
-    'points': PointCloud2,
-    'scale': Float32,
-    'scene': String,
-}
 
 
 def output_qos() -> QoSProfile:
@@ -47,41 +48,83 @@ def output_qos() -> QoSProfile:
         reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.VOLATILE)
 
 
+@dataclass
+class _Measurement:
+    """One frame on its way out; what several outputs share is worked out once."""
+
+    header: Any
+    rgb: npt.NDArray[np.uint8]
+    camera: CameraModel
+    output: Any
+    parameters: DepthParameters
+    depth: DepthImageBuffer
+
+    @cached_property
+    def filtered_depth_m(self) -> npt.NDArray[np.float32]:
+        """Depth (H, W) with NaN where the filters of points and scan strike."""
+        depth_m, parameters = self.depth.pixels, self.parameters
+        masks = []
+        if parameters.flying_pixel_tolerance > 0.0:
+            masks.append(flying_pixel_mask(
+                depth_m, tolerance=parameters.flying_pixel_tolerance))
+        if parameters.max_relative_uncertainty > 0.0:
+            # Where depth is infinite its uncertainty means nothing.
+            masks.append(np.isfinite(depth_m) & uncertainty_mask(
+                depth_m, self.output.uncertainty_m, parameters.max_relative_uncertainty))
+        if not masks:
+            return depth_m
+        filtered_m = depth_m.copy()
+        for mask in masks:
+            filtered_m[mask] = np.nan
+        return filtered_m
+
+
 class CameraOutputs:
     """Publishes what has subscribers; the rest is not computed."""
 
-    def __init__(self, node: LifecycleNode, prefix: str) -> None:
+    def __init__(self, node: LifecycleNode, prefix: str, pose_source: PoseSource) -> None:
         """
         Create the publishers.
 
         Args:
             node: owns them; they publish while it is active.
             prefix: put in front of every topic, '' or like 'front/'.
+            pose_source: gives the pose of the camera on the robot.
 
         """
         self._node = node
-        self._publishers = {
-            topic: node.create_lifecycle_publisher(
-                message_type, prefix + topic, output_qos(),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies())
-            for topic, message_type in _TYPES.items()}
+        self._scan = ScanOutput(pose_source)
         self._images: dict[str, DepthImageBuffer] = {}
         self._cloud: CloudBuffer | None = None
         self._camera_info: tuple[CameraModel, CameraInfo] | None = None
+        # In the order of publishing: what robots react to first, what takes long last.
+        outputs: list[tuple[str, Any, Callable[[_Measurement], Any]]] = [
+            ('scan', LaserScan, self._scan_message),
+            ('depth/image', Image, self._depth_message),
+            ('depth/camera_info', CameraInfo, self._camera_info_message),
+            ('points', PointCloud2, self._cloud_message),
+            ('depth/uncertainty', Image, self._uncertainty_message),
+            ('scale', Float32, lambda frame: Float32(data=float(frame.output.scale_m))),
+            ('scene', String, lambda frame: String(data=frame.output.scene or '')),
+            ('depth/image/compressedDepth', CompressedImage, self._compressed_message),
+        ]
+        self._outputs = [
+            (topic, self._create_publisher(message_type, prefix, topic), make)
+            for topic, message_type, make in outputs]
 
     def destroy(self) -> None:
         """Remove the publishers from the node."""
-        for publisher in self._publishers.values():
+        for _topic, publisher, _make in self._outputs:
             self._node.destroy_lifecycle_publisher(publisher)
 
-    def wanted(self) -> set[str]:
-        """Return the topics that have subscribers."""
-        return {topic for topic, publisher in self._publishers.items()
-                if publisher.get_subscription_count() > 0}
+    def wanted(self) -> bool:
+        """Whether any output has a subscriber."""
+        return any(publisher.get_subscription_count() > 0
+                   for _topic, publisher, _make in self._outputs)
 
     def publish(self, header: Any, rgb: npt.NDArray[np.uint8], camera: CameraModel,
                 output: Any, parameters: DepthParameters, *,
-                may_publish: Callable[[], bool]) -> float:
+                may_publish: Callable[[], bool]) -> tuple[float, ConfigError | None]:
         """
         Fill and publish every output that has subscribers.
 
@@ -90,33 +133,38 @@ class CameraOutputs:
             rgb: uint8 (H, W, 3).
             camera: the model of the camera at that size.
             output: the network's DepthOutput.
-            parameters: range limits, encoding, stride.
+            parameters: range limits, encoding, stride and so on.
             may_publish: asked before each message leaves.
 
         Returns:
-            The share of pixels with a finite depth.
+            The share of pixels with a finite depth, and what kept an output from being made.
 
         """
-        wanted = self.wanted()
-        header = copy_header(header)
         depth = self._buffer('depth', rgb.shape[:2], '32FC1')
         apply_range(output.depth_m, parameters.min_range_m,
                     parameters.max_range_m or math.inf, out=depth.pixels)
-        makers: dict[str, Callable[[], Any]] = {
-            'depth/image': lambda: self._depth_message(depth, header, parameters),
-            'depth/camera_info': lambda: self._camera_info_message(camera, header),
-            'points': lambda: self._cloud_message(
-                depth.pixels, rgb, camera, header, parameters.point_stride),
-            'depth/uncertainty': lambda: self._uncertainty_message(output.uncertainty_m, header),
-            'scale': lambda: Float32(data=float(output.scale_m)),
-            'scene': lambda: String(data=output.scene or ''),
-        }
-        for topic, make in makers.items():
-            if topic in wanted:
-                message = make()
-                if may_publish():
-                    self._publishers[topic].publish(message)
-        return float(np.count_nonzero(np.isfinite(depth.pixels))) / depth.pixels.size
+        frame = _Measurement(copy_header(header), rgb, camera, output, parameters, depth)
+        problem = None
+        for _topic, publisher, make in self._outputs:
+            if publisher.get_subscription_count() == 0:
+                continue
+            try:
+                message = make(frame)
+            except ConfigError as error:
+                problem = error
+                continue
+            if may_publish():
+                publisher.publish(message)
+        valid = np.count_nonzero(np.isfinite(depth.pixels))
+        return float(valid) / depth.pixels.size, problem
+
+    def _create_publisher(self, message_type: Any, prefix: str, topic: str) -> Any:
+        # image_transport names a compressed topic after its base, also when that is remapped.
+        base, slash, suffix = topic.partition('/compressedDepth')
+        name = self._node.resolve_topic_name(prefix + base) + slash + suffix
+        return self._node.create_lifecycle_publisher(
+            message_type, name, output_qos(),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies())
 
     def _buffer(self, name: str, shape: tuple[int, ...], encoding: str) -> DepthImageBuffer:
         buffer = self._images.get(name)
@@ -124,34 +172,41 @@ class CameraOutputs:
             buffer = self._images[name] = DepthImageBuffer(shape[0], shape[1], encoding)
         return buffer
 
-    def _depth_message(
-            self, depth: DepthImageBuffer, header: Any, parameters: DepthParameters) -> Image:
-        if parameters.depth_encoding == '16UC1':
-            millimetres = self._buffer('millimetres', depth.pixels.shape, '16UC1')
-            depth_to_millimetres(depth.pixels, millimetres.pixels)
-            depth = millimetres
-        depth.message.header = header
+    def _depth_message(self, frame: _Measurement) -> Image:
+        depth = frame.depth
+        if frame.parameters.depth_encoding == '16UC1':
+            depth = self._buffer('millimetres', depth.pixels.shape, '16UC1')
+            depth_to_millimetres(frame.depth.pixels, depth.pixels)
+        depth.message.header = frame.header
         return depth.message
 
-    def _uncertainty_message(
-            self, uncertainty_m: npt.NDArray[np.float32], header: Any) -> Image:
-        sigma = self._buffer('uncertainty', uncertainty_m.shape, '32FC1')
-        np.copyto(sigma.pixels, uncertainty_m)
-        sigma.message.header = header
+    def _compressed_message(self, frame: _Measurement) -> CompressedImage:
+        message = self._depth_message(frame)
+        return compress_depth(message, self._images[
+            'depth' if message.encoding == '32FC1' else 'millimetres'].pixels)
+
+    def _uncertainty_message(self, frame: _Measurement) -> Image:
+        sigma = self._buffer('uncertainty', frame.depth.pixels.shape, '32FC1')
+        np.copyto(sigma.pixels, frame.output.uncertainty_m)
+        sigma.message.header = frame.header
         return sigma.message
 
-    def _camera_info_message(self, camera: CameraModel, header: Any) -> CameraInfo:
-        if self._camera_info is None or self._camera_info[0] is not camera:
-            self._camera_info = camera, camera_info_message(camera)
+    def _camera_info_message(self, frame: _Measurement) -> CameraInfo:
+        if self._camera_info is None or self._camera_info[0] != frame.camera:
+            self._camera_info = frame.camera, camera_info_message(frame.camera)
         message = self._camera_info[1]
-        message.header = header
+        message.header = frame.header
         return message
 
-    def _cloud_message(self, depth_m: npt.NDArray[np.float32], rgb: npt.NDArray[np.uint8],
-                       camera: CameraModel, header: Any, stride: int) -> PointCloud2:
-        shape = cloud_shape(*depth_m.shape, stride)
+    def _cloud_message(self, frame: _Measurement) -> PointCloud2:
+        stride = frame.parameters.point_stride
+        shape = cloud_shape(*frame.depth.pixels.shape, stride)
         if self._cloud is None or self._cloud.layout != shape:
             self._cloud = CloudBuffer(*shape)
-        self._cloud.fill(depth_m, camera.rays(), rgb, stride)
-        self._cloud.message.header = header
+        self._cloud.fill(frame.filtered_depth_m, frame.camera.rays(), frame.rgb, stride)
+        self._cloud.message.header = frame.header
         return self._cloud.message
+
+    def _scan_message(self, frame: _Measurement) -> LaserScan:
+        return self._scan.message(
+            frame.filtered_depth_m, frame.camera, frame.header, frame.parameters)

@@ -17,6 +17,7 @@ from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind, ThrottledLog
 from scaledepth_ros.ros.image_decoding import check_image
 from scaledepth_ros.ros.input_subscription import InputSubscription
 from scaledepth_ros.ros.parameters import DepthParameters
+from scaledepth_ros.ros.scan_output import PoseSource
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 # An image may overtake its CameraInfo; older than this it is not worth publishing any more.
@@ -43,7 +44,8 @@ class CameraStream:
     """Everything of one camera; its callbacks run in the executor's thread."""
 
     def __init__(self, node: LifecycleNode, name: str, parameters: Callable[[], DepthParameters],
-                 submit: Callable[[Frame], bool], log: ThrottledLog) -> None:
+                 submit: Callable[[Frame], bool], log: ThrottledLog,
+                 pose_source: PoseSource) -> None:
         """
         Create the outputs; images are not subscribed to yet.
 
@@ -54,6 +56,7 @@ class CameraStream:
             parameters: returns the current parameters.
             submit: takes a frame for the network and returns True if that dropped an older one.
             log: for faults.
+            pose_source: gives the pose of the camera on the robot.
 
         """
         self.name = name
@@ -71,7 +74,7 @@ class CameraStream:
         self._info = InputSubscription(node, CameraInfo, info_topic, self._on_camera_info)
         self._image = InputSubscription(
             node, CompressedImage if self._compressed else Image, image_topic, self._on_image)
-        self.outputs = CameraOutputs(node, prefix)
+        self.outputs = CameraOutputs(node, prefix, pose_source)
         self.health = CameraHealth(name, image_topic)
         self._calibration = CalibrationTracker(info_topic)
         self._last_info: CameraInfo | None = None

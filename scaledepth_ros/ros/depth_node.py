@@ -22,6 +22,7 @@ from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
 from scaledepth_ros.ros.parameters import declare_parameters, DepthParameters, refusal, table
+from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
 
 PredictorFactory = Callable[[DepthParameters], Any]
 
@@ -82,6 +83,7 @@ class DepthNode(LifecycleNode):
         self._streams: list[CameraStream] = []
         self._worker: InferenceWorker | None = None
         self._processor: FrameProcessor | None = None
+        self._tf_pose: TfPose | None = None
         self._active = False
         self._model_error = ''
         self._log = ThrottledLog(self.get_logger(), lambda: self._snapshot.log_period_s)
@@ -117,13 +119,15 @@ class DepthNode(LifecycleNode):
         parameters = self.parameters
         started_s = time.monotonic()
         self.get_logger().info(f'loading {parameters.model} ...')
-        worker = InferenceWorker(lambda frames: self._process(frames))
+        self._worker = worker = InferenceWorker(lambda frames: self._process(frames))
         try:
+            if parameters.camera_pose == 'tf':
+                self._tf_pose = TfPose(self)
             predictor = worker.call(lambda: self._load(parameters), self.context.ok)
             self._streams = [
-                CameraStream(self, '', lambda: self.parameters, self._submit, self._log)]
+                CameraStream(self, '', lambda: self.parameters, self._submit, self._log,
+                             self._tf_pose or pose_from_parameters)]
         except WorkInterrupted:
-            self._worker = worker
             # The context is gone, so rclpy could not complete the transition; leave by the way
             # that a signal takes.
             raise KeyboardInterrupt from None
@@ -133,11 +137,10 @@ class DepthNode(LifecycleNode):
                 str(error) if isinstance(error, ScaleDepthError)
                 else f'{type(error).__name__}: {error}')
             self.get_logger().error(f'cannot configure: {self._model_error}')
-            worker.stop(_STOP_TIMEOUT_S)
+            self._release(_STOP_TIMEOUT_S)
             self._publish_diagnostics()
             return TransitionCallbackReturn.FAILURE
         self._model_error = ''
-        self._worker = worker
         self._processor = FrameProcessor(predictor, lambda: self.get_clock().now().nanoseconds)
         text = (f'{parameters.model} on {predictor.device} with {predictor.engine}, weights: '
                 f'{predictor.weights.description}, ready in '
@@ -247,6 +250,9 @@ class DepthNode(LifecycleNode):
         for stream in self._streams:
             stream.destroy()
         self._streams = []
+        if self._tf_pose is not None:
+            self._tf_pose.close()
+            self._tf_pose = None
         processor, self._processor = self._processor, None
         worker, self._worker = self._worker, None
         if worker is None:

@@ -33,6 +33,7 @@ class FaultKind(enum.Enum):
     CALIBRATION = 'calibration'
     MODEL = 'model'
     COMPUTE = 'compute'
+    OUTPUT = 'depth'
 
 
 @dataclass(frozen=True)
@@ -290,6 +291,8 @@ class CameraHealth:
         status = self._status('depth', {
             'valid share': f'{self.valid_share:.3f}', 'scale [m]': f'{self.scale_m:.3f}',
             'scene': self.scene})
+        if self._apply_fault(status, FaultKind.OUTPUT, now_s):
+            return status
         if not self.published.recent(now_s):
             status.message = 'nothing published lately'
         elif self.valid_share < _MIN_VALID_SHARE:

@@ -86,7 +86,7 @@ class FrameProcessor:
     def _publish(self, frame: Frame, rgb: RgbImage, camera: CameraModel, output: Any) -> None:
         stream, header = frame.stream, frame.message.header
         try:
-            valid_share = stream.outputs.publish(
+            valid_share, problem = stream.outputs.publish(
                 header, rgb, camera, output, frame.parameters,
                 may_publish=lambda: self.enabled)
         except Exception as error:
@@ -103,7 +103,11 @@ class FrameProcessor:
         stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
         health.finished(latency_ms=(self._now_ns() - stamp_ns) / 1e6,
                         processing_ms=(time.monotonic() - frame.received_s) * 1e3)
-        stream.recovered(*FaultKind)
+        stream.recovered(*(kind for kind in FaultKind if kind != FaultKind.OUTPUT))
+        if problem is None:
+            stream.recovered(FaultKind.OUTPUT)
+        else:
+            stream.report(FaultKind.OUTPUT, problem, warning=True)
 
 
 def _decode(frame: Frame) -> tuple[RgbImage, CameraModel]:

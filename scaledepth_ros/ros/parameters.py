@@ -96,6 +96,53 @@ class DepthParameters:
     point_stride: int = _parameter(
         1, 'Publish every n-th row and column of the cloud.', minimum=1, maximum=64)
 
+    flying_pixel_tolerance: float = _parameter(
+        0.05, 'Drop points that hang between an object and its background: off both surfaces by '
+        'more than this share of their depth; 0 to keep them. Acts on points and scan.',
+        minimum=0.0, maximum=1.0)
+    max_relative_uncertainty: float = _parameter(
+        0.0, 'Drop points whose standard deviation is a larger share of their depth; 0 to keep '
+        'them. Acts on points and scan.', minimum=0.0, maximum=10.0)
+
+    scan_frame_id: str = _parameter(
+        'base_link', 'Frame of scan: x forward, z up, its z = 0 the floor (REP 103, REP 105).')
+    camera_pose: str = _parameter(
+        'parameters', 'Where the pose of the camera in scan_frame_id comes from: parameters '
+        '(those that follow) or tf.', change=WHEN_UNCONFIGURED, choices=('parameters', 'tf'))
+    camera_height_m: float = _parameter(
+        0.0, 'Height of the camera above the floor [m]; 0: unknown, there is no scan.',
+        minimum=0.0, maximum=100.0)
+    camera_pitch_deg: float = _parameter(
+        0.0, 'Pitch of the camera [deg], looking down is positive.',
+        minimum=-90.0, maximum=90.0)
+    camera_roll_deg: float = _parameter(
+        0.0, 'Roll of the camera [deg], leaning to the right is positive.',
+        minimum=-180.0, maximum=180.0)
+    camera_yaw_deg: float = _parameter(
+        0.0, 'Yaw of the camera [deg], looking to the left is positive.',
+        minimum=-180.0, maximum=180.0)
+    camera_x_m: float = _parameter(
+        0.0, 'How far the camera is in front of scan_frame_id [m].',
+        minimum=-100.0, maximum=100.0)
+    camera_y_m: float = _parameter(
+        0.0, 'How far the camera is to the left of scan_frame_id [m].',
+        minimum=-100.0, maximum=100.0)
+    scan_angle_min_deg: float = _parameter(
+        -45.0, 'Bearing of the first range [deg]; 0 is forward, left is positive.',
+        minimum=-180.0, maximum=180.0)
+    scan_angle_max_deg: float = _parameter(
+        45.0, 'Bearing of the last range [deg].', minimum=-180.0, maximum=180.0)
+    scan_angle_increment_deg: float = _parameter(
+        0.5, 'Step between bearings [deg].', minimum=0.01, maximum=45.0)
+    scan_min_height_m: float = _parameter(
+        0.1, 'Lowest obstacle above the floor [m].', minimum=-100.0, maximum=100.0)
+    scan_max_height_m: float = _parameter(
+        1.8, 'Highest obstacle above the floor [m].', minimum=-100.0, maximum=100.0)
+    scan_range_min_m: float = _parameter(
+        0.2, 'Nearer obstacles are ignored [m].', minimum=0.0, maximum=1000.0)
+    scan_range_max_m: float = _parameter(
+        8.0, 'Farther obstacles are ignored [m].', minimum=0.0, maximum=1000.0)
+
     diagnostics_period_s: float = _parameter(
         1.0, 'Period of /diagnostics [s].', minimum=0.1, maximum=60.0)
     log_period_s: float = _parameter(
@@ -112,6 +159,12 @@ class DepthParameters:
             raise ConfigError(
                 f'max_range_m is {self.max_range_m} and min_range_m is {self.min_range_m}; the '
                 'maximum must be larger, or 0 for no limit')
+        for quantity in ('angle_{}_deg', '{}_height_m', 'range_{}_m'):
+            least, most = (f'scan_{quantity.format(end)}' for end in ('min', 'max'))
+            if getattr(self, least) >= getattr(self, most):
+                raise ConfigError(
+                    f'{least} is {getattr(self, least)} and {most} is {getattr(self, most)}; '
+                    'the maximum must be larger')
 
     def changed(self, parameters: Iterable[Parameter]) -> DepthParameters:
         """

@@ -29,7 +29,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 from std_msgs.msg import Float32, String
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,8 @@ WIDTH, HEIGHT = 64, 48
 
 OUTPUT_TYPES: dict[str, Any] = {
     'depth/image': Image, 'depth/camera_info': CameraInfo, 'depth/uncertainty': Image,
-    'points': PointCloud2, 'scale': Float32, 'scene': String}
+    'depth/image/compressedDepth': CompressedImage, 'points': PointCloud2, 'scan': LaserScan,
+    'scale': Float32, 'scene': String}
 
 
 @contextmanager
@@ -155,7 +156,7 @@ class Peer:
 
     def subscribe(self, topic: str, qos: Any = 20) -> None:
         """Collect the messages of an output."""
-        kind = OUTPUT_TYPES[next(name for name in OUTPUT_TYPES if topic.endswith(name))]
+        kind = OUTPUT_TYPES[max((name for name in OUTPUT_TYPES if topic.endswith(name)), key=len)]
         self.node.create_subscription(kind, topic, self.received[topic].append, qos)
 
     def publisher(self, kind: Any, topic: str) -> Any:

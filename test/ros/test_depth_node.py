@@ -3,6 +3,11 @@
 """The node as a process: what goes in, what comes out."""
 from __future__ import annotations
 
+import math
+import struct
+
+import cv2
+from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
 from ros_harness import (
@@ -12,14 +17,16 @@ from ros_harness import (
     make_image,
     make_info,
     OUTPUT_TYPES,
+    wait_until,
     WIDTH,
 )
 
 pytestmark = pytest.mark.ros
+OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 
 
 def test_every_output_of_one_image(start, join):
-    start(model='known', min_range_m=2.0, max_range_m=40.0)
+    start(model='known', min_range_m=2.0, max_range_m=40.0, flying_pixel_tolerance=0.0)
     peer = join(tuple(OUTPUT_TYPES))
     peer.wait_for_outputs()
     image = make_image()
@@ -50,3 +57,78 @@ def test_every_output_of_one_image(start, join):
     assert point['rgb'] == (20 << 16) + (30 << 8) + 50
     assert peer.received['scale'][0].data == 7.5
     assert peer.received['scene'][0].data == 'kitchen'
+
+
+def test_compressed_depth_decodes_as_image_transport_does(start, join):
+    start(model='known', max_range_m=40.0)
+    topic = 'depth/image/compressedDepth'
+    peer = join((topic, 'depth/image'))
+    peer.wait_for_outputs()
+    message, depth = peer.exchange(make_image(), make_info(), topic, 'depth/image')
+    assert message.header == depth.header
+    assert message.format == '32FC1; compressedDepth png'
+    depth_m = depth_array(depth)
+    code, a, b = struct.unpack('<iff', bytes(message.data[:12]))
+    assert code == 0
+    png = cv2.imdecode(np.frombuffer(bytes(message.data[12:]), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert png.dtype == np.uint16
+    np.testing.assert_array_equal(png == 0, ~np.isfinite(depth_m))
+    valid = png > 0
+    decoded_m = a / (png[valid].astype(np.float32) - b)
+    # Half a code at 40 m, with codes spread over 1 m .. 40 m.
+    assert np.abs(decoded_m / depth_m[valid] - 1).max() < 40 / 65000
+
+    assert peer.set_parameters(depth_encoding='16UC1')[0].successful
+    message, depth = peer.exchange(make_image(), None, topic, 'depth/image')
+    assert message.format == '16UC1; compressedDepth png'
+    png = cv2.imdecode(np.frombuffer(bytes(message.data[12:]), np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(png, depth_array(depth))
+
+
+def test_scan_is_the_nearest_point_of_each_bearing_in_the_band(start, join):
+    start(model='known', flying_pixel_tolerance=0.0)
+    peer = join(('scan', 'points'))
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'points')
+    status = peer.wait_for_status('depth', WARN, 'set camera_height_m and camera_pitch_deg')
+    assert 'no scan without the pose' in status.message
+    assert not peer.received['scan']
+
+    assert all(result.successful for result in peer.set_parameters(
+        camera_height_m=1.0, scan_angle_increment_deg=2.0, scan_max_height_m=3.0,
+        scan_range_max_m=20.0, scan_frame_id='base_footprint'))
+    image = make_image()
+    cloud, = peer.exchange(image, None, 'points')
+    wait_until(lambda: peer.received['scan'])
+    scan = next(s for s in peer.received['scan'] if s.header.stamp == image.header.stamp)
+    assert scan.header.frame_id == 'base_footprint'
+    np.testing.assert_allclose(
+        [scan.angle_min, scan.angle_max, scan.angle_increment], np.radians([-45, 45, 2]),
+        rtol=1e-6)
+    assert len(scan.ranges) == 46
+
+    points = cloud_array(cloud)
+    forward, left, height = points['z'], -points['x'], 1.0 - points['y']
+    range_m, bearing = np.hypot(forward, left), np.arctan2(left, forward)
+    band = (height >= 0.1) & (height <= 3.0) & (range_m >= 0.2) & (range_m <= 20.0)
+    for index, measured_m in enumerate(scan.ranges):
+        centre = math.radians(-45 + 2 * index)
+        nearest_m = np.min(range_m[band & (np.abs(bearing - centre) <= math.radians(1))],
+                           initial=np.inf)
+        if np.isfinite(nearest_m):
+            assert measured_m == pytest.approx(nearest_m, rel=1e-5)
+        else:
+            assert not np.isfinite(measured_m)
+    assert np.isfinite(scan.ranges).sum() > 20
+    peer.wait_for_status('depth', OK)
+
+
+def test_uncertain_points_are_dropped(start, join):
+    """The standard deviation is 0.25 m everywhere: 5 % at 5 m."""
+    start(model='known', flying_pixel_tolerance=0.0, max_relative_uncertainty=0.05)
+    peer = join()
+    peer.wait_for_outputs()
+    depth, cloud = peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+    depth_m, points = depth_array(depth), cloud_array(cloud)
+    assert np.isfinite(depth_m[3, 30])
+    np.testing.assert_array_equal(np.isfinite(points['z']), depth_m >= 5.0)

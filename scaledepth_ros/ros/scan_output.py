@@ -1,0 +1,188 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The LaserScan of one camera, and where its pose on the robot comes from."""
+from __future__ import annotations
+
+import array
+from collections.abc import Callable
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rclpy.node import Node
+from rclpy.time import Time
+from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.laser_scan import camera_pose, ScanConfig, ScanProjector
+from scaledepth_ros.ros.parameters import DepthParameters
+from sensor_msgs.msg import LaserScan
+
+Pose = npt.NDArray[np.float64]
+PoseSource = Callable[[Any, DepthParameters], Pose]
+
+
+def pose_from_parameters(_header: Any, parameters: DepthParameters) -> Pose:
+    """
+    Return the pose of the camera that the parameters state.
+
+    Args:
+        parameters: camera_height_m and what follows it.
+
+    Raises:
+        ConfigError: the height is not known.
+
+    """
+    if parameters.camera_height_m <= 0.0:
+        raise ConfigError(
+            'no scan without the pose of the camera: set camera_height_m and camera_pitch_deg, '
+            'or camera_pose to tf')
+    return camera_pose(
+        parameters.camera_height_m, pitch_deg=parameters.camera_pitch_deg,
+        roll_deg=parameters.camera_roll_deg, yaw_deg=parameters.camera_yaw_deg,
+        x_m=parameters.camera_x_m, y_m=parameters.camera_y_m)
+
+
+class TfPose:
+    """The pose of the camera from TF, at the time of the image."""
+
+    def __init__(self, node: Node) -> None:
+        """
+        Listen to /tf and /tf_static.
+
+        Args:
+            node: receives the transforms in its executor.
+
+        Raises:
+            ConfigError: tf2_ros is not installed.
+
+        """
+        try:
+            import tf2_ros
+        except ImportError as error:
+            raise ConfigError(
+                f'camera_pose is tf, but tf2_ros cannot be imported ({error}); install it with '
+                'ROS, or set camera_pose to parameters') from None
+        self._error = tf2_ros.TransformException
+        self._buffer = tf2_ros.Buffer(node=node)
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def close(self) -> None:
+        """Stop to listen."""
+        self._listener.unregister()
+
+    def __call__(self, header: Any, parameters: DepthParameters) -> Pose:
+        """
+        Look up a pose.
+
+        Args:
+            header: of the image.
+            parameters: scan_frame_id is the frame to transform to.
+
+        Returns:
+            Matrix (4, 4) from the image's frame to ``scan_frame_id``.
+
+        Raises:
+            ConfigError: TF does not know it.
+
+        """
+        target = parameters.scan_frame_id
+        try:
+            try:
+                found = self._buffer.lookup_transform(
+                    target, header.frame_id, Time.from_msg(header.stamp))
+            except self._error:
+                # Static or slow transforms: the latest one is better than no scan.
+                found = self._buffer.lookup_transform(target, header.frame_id, Time())
+        except self._error as error:
+            raise ConfigError(
+                f'no scan: TF does not know {header.frame_id!r} in {target!r} ({error})') from None
+        return transform_matrix(found.transform)
+
+
+def transform_matrix(transform: Any) -> Pose:
+    """
+    Return the matrix of a geometry_msgs/Transform.
+
+    Args:
+        transform: translation [m] and rotation (unit quaternion).
+
+    Returns:
+        Homogeneous matrix (4, 4).
+
+    """
+    q, t = transform.rotation, transform.translation
+    x, y, z, w = q.x, q.y, q.z, q.w
+    pose = np.eye(4)
+    pose[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]]
+    pose[:3, 3] = t.x, t.y, t.z
+    return pose
+
+
+class ScanOutput:
+    """Fills LaserScan messages; the projection is made anew only when something changes."""
+
+    def __init__(self, pose_source: PoseSource) -> None:
+        """
+        Remember where poses come from.
+
+        Args:
+            pose_source: gives the pose of the camera for the header of an image.
+
+        """
+        self._pose_source = pose_source
+        self._key: Any = None
+        self._projector: ScanProjector | None = None
+
+    def message(self, depth_m: npt.NDArray[np.float32], camera: CameraModel, header: Any,
+                parameters: DepthParameters) -> LaserScan:
+        """
+        Return the scan of one frame.
+
+        Args:
+            depth_m: (H, W) float32 [m] with the infinities of REP 117.
+            camera: the model of the camera at that size.
+            header: the image's.
+            parameters: geometry of the scan and pose of the camera.
+
+        Raises:
+            ConfigError: the pose is not known, or the geometry is senseless.
+
+        """
+        pose = self._pose_source(header, parameters)
+        config = scan_config(parameters)
+        # Poses of a moving joint differ in noise; a tenth of a millimetre changes no range.
+        key = camera, config, np.round(pose, 4).tobytes()
+        if self._projector is None or key != self._key:
+            self._projector = ScanProjector(camera.rays(), pose, config)
+            self._key = key
+        scan = LaserScan(
+            angle_min=config.angle_min_rad, angle_increment=config.angle_increment_rad,
+            angle_max=config.angle_min_rad + (config.size - 1) * config.angle_increment_rad,
+            range_min=config.range_min_m, range_max=config.range_max_m)
+        scan.header.stamp = header.stamp
+        scan.header.frame_id = parameters.scan_frame_id
+        scan.ranges = array.array('f', self._projector.ranges(depth_m).tobytes())
+        return scan
+
+
+def scan_config(parameters: DepthParameters) -> ScanConfig:
+    """
+    Return the geometry of the scan.
+
+    Args:
+        parameters: the scan_* parameters.
+
+    Raises:
+        ConfigError: they do not describe a scan.
+
+    """
+    return ScanConfig(
+        angle_min_rad=math.radians(parameters.scan_angle_min_deg),
+        angle_max_rad=math.radians(parameters.scan_angle_max_deg),
+        angle_increment_rad=math.radians(parameters.scan_angle_increment_deg),
+        min_height_m=parameters.scan_min_height_m, max_height_m=parameters.scan_max_height_m,
+        range_min_m=parameters.scan_range_min_m, range_max_m=parameters.scan_range_max_m)
