@@ -13,6 +13,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -89,12 +90,15 @@ class DepthNode(LifecycleNode):
         self._log = ThrottledLog(self.get_logger(), lambda: self._snapshot.log_period_s)
         # Not a lifecycle publisher: a node that failed to configure has the most to report.
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # The node's own clock stands still while a simulator or a bag is paused.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics_timer = self.create_timer(
-            self._snapshot.diagnostics_period_s, self._publish_diagnostics)
-        self._follow_timer = self.create_timer(_FOLLOW_PERIOD_S, self._follow_publishers)
+            self._snapshot.diagnostics_period_s, self._publish_diagnostics, clock=clock)
+        self._follow_timer = self.create_timer(
+            _FOLLOW_PERIOD_S, self._follow_publishers, clock=clock)
         self._autostart_timer = None
         if self._snapshot.autostart:
-            self._autostart_timer = self.create_timer(0.0, self._autostart)
+            self._autostart_timer = self.create_timer(0.0, self._autostart, clock=clock)
         self.add_on_set_parameters_callback(self._on_set_parameters)
 
     @property
@@ -104,6 +108,8 @@ class DepthNode(LifecycleNode):
             self._snapshot_stale = False
             self._snapshot = self._snapshot.changed(
                 self.get_parameters([name for name, _default, _description in table()]))
+            self._diagnostics_timer.timer_period_ns = int(
+                self._snapshot.diagnostics_period_s * 1e9)
             for stream in self._streams:
                 stream.refresh_calibration()
         return self._snapshot
@@ -225,6 +231,7 @@ class DepthNode(LifecycleNode):
             self.trigger_activate()
 
     def _follow_publishers(self) -> None:
+        _ = self.parameters  # Changed ones take effect here at the latest.
         for stream in self._streams:
             stream.follow_publishers()
 

@@ -257,6 +257,14 @@ def test_clock_that_jumps_back(start, join):
     assert process.log().count('went back by') == 1
 
 
+def test_simulated_time_that_stands_still(start, join):
+    start(model='known', use_sim_time=True)
+    peer = join()
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image', 'points')
+    peer.wait_for_status('camera', OK)
+
+
 def test_slow_network_drops_old_images_and_stays_current(start, join):
     """0.3 s a frame at 50 images a second: each answer is about the newest image at its start."""
     start(model='slow')

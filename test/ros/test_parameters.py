@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rclpy.parameter import Parameter
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.ros.parameter_docs import document
 from scaledepth_ros.ros.parameters import DepthParameters, refusal, table
 import yaml
 
@@ -50,3 +51,11 @@ def test_network_parameters_wait_for_cleanup():
     assert refusal(wanted, configured=False) == ''
     assert 'weights is read when the node is configured' in refusal(wanted, configured=True)
     assert refusal(wanted[:1], configured=True) == ''
+
+
+def test_document_is_what_the_table_says():
+    written = (PACKAGE_ROOT / 'docs' / 'parameters.md').read_text(encoding='utf-8')
+    assert written == document(), 'run python -m scaledepth_ros.ros.parameter_docs'
+    for name, _default, description in table():
+        assert f'| `{name}` |' in written
+        assert description.text.split('.')[0].split('|')[0] in written

@@ -1,0 +1,68 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/parameters.md: ``python -m scaledepth_ros.ros.parameter_docs``."""
+from __future__ import annotations
+
+from pathlib import Path
+import sys
+from typing import Any
+
+from scaledepth_ros.ros.parameters import Description, table
+
+DOCUMENT = Path(__file__).resolve().parents[2] / 'docs' / 'parameters.md'
+
+_INTRODUCTION = """\
+# Parameters of depth_node
+
+Written by `python -m scaledepth_ros.ros.parameter_docs` from
+`scaledepth_ros/ros/parameters.py`; a test keeps it true. The defaults are also in
+[config/depth.yaml](../config/depth.yaml).
+
+*Change* says when a parameter can be set: *any time* (it acts on the next frame), *while
+unconfigured* (before `configure`, or after `cleanup`), or *at start* only. What cannot be set now
+is refused with the reason.
+
+| parameter | type | default | values | change | meaning |
+|---|---|---|---|---|---|
+"""
+
+_QOS = """
+## QoS
+
+Every output is reliable, volatile, keep last 2. Every input keeps the last message and is as
+reliable as its publishers. Both can be overridden at start, by the fully resolved topic name:
+
+| parameter | values |
+|---|---|
+| `qos_overrides.<topic>.publisher.{history,depth,reliability}` | as usual in ROS 2 |
+| `qos_overrides.<topic>.subscription.{history,depth}` | as usual in ROS 2 |
+| `qos_overrides.<topic>.subscription.reliability` | `auto` (default), `reliable`, `best_effort` |
+
+For example `-p qos_overrides./points.publisher.reliability:=best_effort`.
+"""
+
+
+def document() -> str:
+    """Return the text of docs/parameters.md."""
+    return _INTRODUCTION + ''.join(
+        _row(name, default, description) for name, default, description in table()) + _QOS
+
+
+def _row(name: str, default: Any, description: Description) -> str:
+    if description.choices:
+        values = ', '.join(f'`{choice}`' for choice in description.choices)
+    elif description.minimum is not None:
+        values = f'{description.minimum:g} .. {description.maximum:g}'
+    else:
+        values = ''
+    shown = str(default).lower() if isinstance(default, bool) else default
+    kind = {'float': 'double', 'str': 'string', 'bool': 'bool', 'int': 'int'}[
+        type(default).__name__]
+    meaning = description.text.replace('|', '\\|')
+    return (f"| `{name}` | {kind} | {f'`{shown}`' if shown != '' else '(empty)'} | {values} "
+            f'| {description.change} | {meaning} |\n')
+
+
+if __name__ == '__main__':
+    DOCUMENT.write_text(document(), encoding='utf-8')
+    sys.exit(0)
