@@ -76,8 +76,8 @@ def load_encoder(encoder: ImageEncoder, name: str, source: str) -> None:
     Args:
         encoder: The encoder.
         name: Its trunk.
-        source: 'imagenet', 'clip', 'random', or a .pth or .safetensors file of the whole trunk in
-            timm's order of tensors.
+        source: 'imagenet', 'clip', 'random', or a file: a model of this package, a trunk with
+            timm's names (ConvNeXt), or a .pth file in timm's order (EfficientNet).
 
     Raises:
         CheckpointError, ConfigError: As ``initial_model``.
@@ -92,7 +92,7 @@ def load_encoder(encoder: ImageEncoder, name: str, source: str) -> None:
     else:
         path = Path(source)
         tensors = read_weights(path)
-    copy_in_order(encoder, tensors, str(path))
+    copy_trunk(encoder, tensors, str(path))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -121,22 +121,25 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return dict(values)
 
 
-def copy_in_order(encoder: ImageEncoder, tensors: Mapping[str, Tensor], source: str) -> None:
+def copy_trunk(encoder: ImageEncoder, tensors: Mapping[str, Tensor], source: str) -> None:
     """
-    Copy a trunk's tensors into an encoder by their order, which differs from timm's in no place.
+    Copy a trunk's tensors into an encoder: by name where the names are its own, else by order.
 
     Names differ between libraries, the order does not; every shape is checked. What follows the
     last stage (classifier, pooling) is left out.
 
     Args:
         encoder: The encoder.
-        tensors: The trunk's tensors in order.
+        tensors: The trunk's tensors, in order unless the names are the encoder's.
         source: Name of the file for messages.
 
     Raises:
         CheckpointError: A tensor is missing or has another shape.
     """
     expected = encoder.state_dict()
+    for prefix in ('', 'image_encoder.'):
+        if all(prefix + name in tensors for name in expected):
+            tensors = {name: tensors[prefix + name] for name in expected}
     if len(tensors) < len(expected):
         raise CheckpointError(f'{source} holds {len(tensors)} tensors; expected at least '
                               f'{len(expected)}, those of the encoder.')

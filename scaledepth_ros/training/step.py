@@ -153,7 +153,7 @@ class TrainStep:
         outputs = [NetworkOutput(*(value.float() for value in output)) for output in outputs]
         depth = part.depth_B1HW
         if aligned:
-            depth = align_scale(outputs[-1], depth, ~part.focal_known_B)
+            outputs = [align_scale(output, depth, ~part.focal_known_B) for output in outputs]
         outputs = processes.gather_outputs(outputs)
         terms: dict[str, Tensor] = self._loss(
             outputs, processes.gather(depth), processes.gather(part.category_B))
@@ -191,28 +191,29 @@ class TrainStep:
             'precision fp32; the last checkpoint is unharmed.')
 
 
-def align_scale(output: NetworkOutput, depth_B1HW: Tensor, chosen_B: Tensor) -> Tensor:
+def align_scale(output: NetworkOutput, depth_B1HW: Tensor, chosen_B: Tensor) -> NetworkOutput:
     """
-    Give some frames the scale that the network predicts, so that only their shape is learnt.
+    Give some frames the scale of their ground truth, so that only their shape is learnt.
 
-    Without a focal length the canonical depth is known but for one factor. The factor that
-    makes the mean log error zero leaves the loss no say in the scale.
+    Without a focal length the canonical depth is known but for one factor. Dividing the scale by
+    the mean ratio of prediction and ground truth (geometric) makes the output independent of the
+    scale that was predicted, which gets no gradient.
 
     Args:
-        output: What the network said; no gradient flows from here.
+        output: What a layer of the network said.
         depth_B1HW: Ground truth [m], NaN where unknown.
         chosen_B: Which frames to align.
 
     Returns:
-        Ground truth of the same shape.
+        The output with the scale of these frames replaced.
     """
-    with torch.no_grad():
-        predicted = metric_depth(output, (depth_B1HW.shape[-2], depth_B1HW.shape[-1]))
-        known = depth_B1HW > 0
-        error = torch.where(known, predicted.log() - depth_B1HW.log(), 0.0)
-        mean = error.sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp(min=1)
-        factor = torch.where(chosen_B, mean.exp(), 1.0)
-        return depth_B1HW * factor[:, None, None, None]
+    known = depth_B1HW > 0
+    predicted = metric_depth(output, (depth_B1HW.shape[-2], depth_B1HW.shape[-1]))
+    # Unknown pixels are replaced before the logarithm: NaN times a zero gradient is NaN.
+    error = torch.where(known, predicted, 1.0).log() - torch.where(known, depth_B1HW, 1.0).log()
+    mean = error.sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp(min=1)
+    factor = torch.where(chosen_B, (-mean).exp(), 1.0)
+    return output._replace(scale_m=output.scale_m * factor[:, None])
 
 
 def _mix(seed: int, step: int, rank: int) -> int:

@@ -1,0 +1,112 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which frames are learnt from, held out, and drawn when."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from miniature import miniature_config, write_miniature
+import pytest
+from scaledepth_ros.data.sample import FrameInfo
+from scaledepth_ros.errors import ConfigError, DatasetError
+from scaledepth_ros.training.config import DevConfig, SourceConfig
+from scaledepth_ros.training.distributed import Processes
+from scaledepth_ros.training.frames import dev_scenes, open_frames, StepSampler
+
+
+def info(scene: str, domain: str = 'indoor', kind: str = 'real') -> FrameInfo:
+    return FrameInfo(name=f'{scene}.jpg', dataset='d', domain=domain, scene=scene, width=64,
+                     height=48, kind=kind)
+
+
+INFOS = [info(f'room{i}') for i in range(10)] + [
+    info(f'street{i}', 'outdoor') for i in range(3)] + [
+    info(f'made{i}', kind='synthetic') for i in range(5)]
+
+
+def test_a_share_of_the_real_scenes_of_each_domain_is_held_out() -> None:
+    chosen = dev_scenes(INFOS, DevConfig(fraction=0.2), seed=0)
+    assert sorted(scene.rstrip('0123456789') for scene in chosen) == ['room', 'room', 'street']
+    assert dev_scenes(INFOS[::-1], DevConfig(fraction=0.2), seed=0) == chosen
+    assert any(dev_scenes(INFOS, DevConfig(fraction=0.2), seed=seed) != chosen
+               for seed in range(1, 5))
+    assert dev_scenes(INFOS, DevConfig(), seed=0) == frozenset()
+
+
+def test_a_further_scene_moves_at_most_itself() -> None:
+    before = dev_scenes(INFOS[:10], DevConfig(fraction=0.2), seed=0)
+    after = dev_scenes([*INFOS[:10], info('room10')], DevConfig(fraction=0.2), seed=0)
+    assert after - before <= {'room10'}
+
+
+def test_scenes_to_hold_out_are_taken_by_name(tmp_path: Path) -> None:
+    index = write_miniature(tmp_path, scenes=3, frames=5)
+    sources = [SourceConfig(source=str(index))]
+    frames = open_frames(
+        sources, DevConfig(scenes=('miniature_1',), max_frames=2), seed=0)
+    assert {info.scene for info in frames.infos} == {'miniature_0', 'miniature_2'}
+    assert frames.dev is not None
+    assert [frame.name for frame in frames.dev.infos] == [
+        'miniature_1_0.jpg', 'miniature_1_4.jpg']
+    with pytest.raises(DatasetError, match='Dev scenes elsewhere are in no training data'):
+        open_frames(sources, DevConfig(scenes=('elsewhere', 'miniature_1')), seed=0)
+    with pytest.raises(DatasetError, match='has no frame left'):
+        open_frames(sources, DevConfig(scenes=tuple(f'miniature_{i}' for i in range(3))), seed=0)
+    with pytest.raises(ConfigError, match='No training data is given'):
+        open_frames([], DevConfig(), seed=0)
+
+
+def test_the_hash_is_that_of_the_list_of_frames(tmp_path: Path) -> None:
+    one, two = (write_miniature(tmp_path / name, scenes=count)
+                for name, count in (('a', 1), ('b', 2)))
+    hashes = [open_frames([SourceConfig(source=str(index))], DevConfig(), 0).sha256
+              for index in (one, one, two)]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize(('count', 'accumulation'), [(1, 3), (2, 1), (3, 2), (6, 1)])
+def test_processes_and_parts_divide_one_and_the_same_batch(
+    tmp_path: Path, count: int, accumulation: int,
+) -> None:
+    config = miniature_config(write_miniature(tmp_path), 'batch_size=6')
+    frames = open_frames(config.data, config.dev, config.seed)
+    whole = list(StepSampler(frames, config, Processes(), 4, 7))
+    assert [len(keys) for keys in whole] == [6, 6, 6]
+    assert [{key.step for key in keys} for keys in whole] == [{4}, {5}, {6}]
+    parts = replace(config, accumulation=accumulation)
+    shares = [list(StepSampler(frames, parts, Processes(rank=rank, count=count), 4, 7))
+              for rank in range(count)]
+    assert {len(share) for share in shares} == {3 * accumulation}
+    for step in range(3):
+        keys = [key for share in shares
+                for part in share[step * accumulation:(step + 1) * accumulation]
+                for key in part]
+        assert sorted(keys) == sorted(whole[step])
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:
+    config = miniature_config(write_miniature(tmp_path))
+    frames = open_frames(config.data, config.dev, config.seed)
+    with pytest.raises(ConfigError, match=r'batch_size is 4; .* processes \(3\)'):
+        StepSampler(frames, config, Processes(count=3), 0, 1)
+
+
+def test_sources_get_their_share_of_every_batch(tmp_path: Path) -> None:
+    small = write_miniature(tmp_path / 'small', scenes=1, dataset='small')
+    large = write_miniature(tmp_path / 'large', scenes=6, dataset='large')
+    config = miniature_config(small, 'batch_size=10', (
+        f'data=[{{source: {large}, weight: 3}}, {{source: {small}, weight: 1}}]'))
+    frames = open_frames(config.data, config.dev, config.seed)
+    sampler = StepSampler(frames, config, Processes(), 0, 200)
+    total: Counter[str] = Counter()
+    for keys in sampler:
+        counts = Counter(frames.infos[key.frame_index].dataset for key in keys)
+        assert counts['small'] in (2, 3)
+        assert sorted(key.position for key in keys) == list(range(10))
+        total.update(counts)
+    assert total['small'] / total.total() == pytest.approx(0.25, abs=0.01)
+    # Frames of both sources come in any order, or processes would each see only one source.
+    first = Counter(frames.infos[sampler.step(step)[0].frame_index].dataset
+                    for step in range(200))
+    assert 20 < first['small'] < 80
