@@ -16,7 +16,8 @@ PACKAGE = ROOT / 'scaledepth_ros'
 # Parts of the package that every other part may import: they import nothing but each other.
 GROUND = {
     'errors', 'progress', 'camera', 'distortion', 'calibration', 'image_files', 'preprocessing',
-    'pointcloud', 'laser_scan', 'visualization', 'bag', 'source_options',
+    'pointcloud', 'laser_scan', 'visualization', 'depth_strip', 'bag', 'source_options',
+    'middleware',
 }
 
 # Beside the ground: what each part may import of the package.

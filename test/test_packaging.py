@@ -163,7 +163,8 @@ def test_versions_are_fixed_in_one_place() -> None:
 
 
 # Where each module that the package imports comes from: PyPI's name, and rosdep's key (None: there
-# is no key, so it has to be in requirements-ros.txt; 'optional': the user's choice).
+# is no key, so it has to be in requirements-ros.txt; 'optional': the user's choice). What PyPI lacks
+# works only with a ROS 2 installation.
 SUPPLIERS = {
     'builtin_interfaces': ('ros-rclpy', 'rclpy'),
     'cv2': ('opencv-python-headless', 'python3-opencv'),
@@ -181,6 +182,7 @@ SUPPLIERS = {
     'sensor_msgs': ('ros-sensor-msgs', 'sensor_msgs'),
     'std_msgs': ('ros-sensor-msgs', 'std_msgs'),
     'tensorboard': ('tensorboard', 'optional'),
+    'tf2_ros': (None, 'tf2_ros_py'),
     'timm': ('timm', 'python3-timm-pip'),
     'torch': ('torch', 'python3-pytorch-pip'),
     'torchvision': ('torchvision', 'python3-pytorch-pip'),
@@ -206,7 +208,8 @@ def test_every_import_is_declared_for_both_kinds_of_machine() -> None:
     for module in sorted(third_party_modules()):
         assert module in SUPPLIERS, f'{module}: say here where it comes from'
         pypi_name, rosdep_key = SUPPLIERS[module]
-        assert pypi_name in requirement_names('requirements.txt'), module
+        if pypi_name is not None:
+            assert pypi_name in requirement_names('requirements.txt'), module
         if rosdep_key is None:
             assert pypi_name in requirement_names('requirements-ros.txt'), module
         elif rosdep_key != 'optional':
