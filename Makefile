@@ -13,7 +13,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 # Named by content and place, not by time: touching requirements.txt installs nothing; changing it,
 # or moving the checkout, does.
-STAMP := $(VENV)/.installed-$(firstword $(shell (pwd; cat requirements.txt) | sha256sum))
+STAMP := $(VENV)/.installed-$(shell (pwd; cat requirements.txt) | sha256sum | cut -c1-12)
 
 # A sourced ROS 2 would put its own Python packages and libraries before those in .venv. The last
 # one tells the rclpy wheel that its library path is set, which holds only inside one environment.
@@ -38,7 +38,12 @@ help:  ## show this list
 venv: $(STAMP)  ## make .venv and install requirements.txt into it
 
 $(STAMP):
-	@python=''
+	@if [ "$$(uname -sm)" != 'Linux x86_64' ]; then
+	  echo "This is $$(uname -sm); PyPI has rclpy wheels for Linux x86_64 only." >&2
+	  echo "Use it in a ROS 2 workspace instead: see docs/installation.md" >&2
+	  exit 1
+	fi
+	python=''
 	for candidate in $${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
 	  if "$$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
 	      2>/dev/null; then python=$$candidate; break; fi

@@ -162,9 +162,9 @@ def test_versions_are_fixed_in_one_place() -> None:
     assert names <= requirement_names('requirements.txt')
 
 
-# Where each module that the package imports comes from. PyPI's name; None: only a ROS 2 installation
-# has it. Rosdep's key; None: there is none, so it has to be in requirements-ros.txt; 'optional': the
-# user's choice.
+# Where each module that the package imports comes from. PyPI's name; None: only ROS 2 has it.
+# Rosdep's key; None: there is none, so it has to be in requirements-ros.txt; 'optional': the user's
+# choice.
 SUPPLIERS = {
     'builtin_interfaces': ('ros-rclpy', 'rclpy'),
     'cv2': ('opencv-python-headless', 'python3-opencv'),
