@@ -163,8 +163,8 @@ def test_versions_are_fixed_in_one_place() -> None:
 
 
 # Where each module that the package imports comes from. PyPI's name; None: only ROS 2 has it.
-# Rosdep's key; None: there is none, so it has to be in requirements-ros.txt; 'optional': the user's
-# choice.
+# Rosdep's key; None: there is none, so it has to be in requirements-ros.txt; 'optional': up to the
+# user.
 SUPPLIERS = {
     'builtin_interfaces': ('ros-rclpy', 'rclpy'),
     'cv2': ('opencv-python-headless', 'python3-opencv'),
