@@ -64,7 +64,8 @@ class InitialisationConfig:
         scene_text: Scene embeddings: 'minilm' (they come with this package), 'clip' (from
             open_clip), 'none', or a file written by the embed-scenes command.
         scale_m: Scene scale that an untrained 'exp' scale head begins at; None: about a metre.
-        model: A model file (.safetensors) to fine-tune; all of the above is then ignored.
+        model: A model file (.safetensors) to fine-tune, or 'lite' for the one that comes with
+            this package; all of the above is then ignored.
     """
 
     encoder: str = 'random'

@@ -8,7 +8,8 @@ it would fetch is said when it cannot.
 """
 
 from collections.abc import Mapping
-from importlib import util
+from dataclasses import asdict
+from importlib import resources, util
 import math
 from pathlib import Path
 import pickle
@@ -33,6 +34,8 @@ from torch import Tensor
 CLIP_NAME = 'convnext_large_d_320'
 CLIP_TAG = 'laion2b_s29b_b131k_ft_soup'
 _SHOWN = 80
+# What a fine-tuned network may do differently.
+_FREE = {'drop_path_rate', 'input_pixels', 'max_depth_m', 'size_divisor', 'supervised_layers'}
 _CLIP_FETCH = (f"open_clip's {CLIP_NAME}/{CLIP_TAG} (1.4 GB, from the Hugging Face repository "
                'laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup)')
 
@@ -59,14 +62,28 @@ def initial_model(
         with torch.no_grad():
             model.scene_scale.fc.bias.fill_(math.log(config.scale_m))
     if config.model is not None:
-        source, _ = load_model(config.model)
-        load_tensors(model, source.state_dict(), config.model)
+        _fine_tune(model, config.model)
         return model
     load_encoder(model.image_encoder, network.encoder, config.encoder)
     text = scene_embeddings(config.scene_text, model.scene_scale.text_embeddings.shape[1])
     if text is not None:
         model.scene_scale.text_embeddings.copy_(text)
     return model
+
+
+def _fine_tune(model: ScaleDepth, source: str) -> None:
+    """Copy the weights of a model file, or of a preset's own, that means the same by them."""
+    packaged = resources.files('scaledepth_ros.model') / 'weights' / f'{source}.safetensors'
+    with resources.as_file(packaged) as path:
+        loaded, _ = load_model(path if path.is_file() else source)
+    ours, theirs = asdict(model.config), asdict(loaded.config)
+    # Weights of the same shape mean something else under another focal length or activation.
+    changed = [f'{name} {theirs[name]!r} instead of {ours[name]!r}' for name in ours
+               if ours[name] != theirs[name] and name not in _FREE]
+    if changed:
+        raise ConfigError(f'{source} was trained with {", ".join(changed)}; set model.overrides '
+                          'to its values, or start from an encoder.')
+    load_tensors(model, loaded.state_dict(), source)
 
 
 def load_encoder(encoder: ImageEncoder, name: str, source: str) -> None:

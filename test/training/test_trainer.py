@@ -164,6 +164,11 @@ def test_fine_tuning_starts_from_the_model(index: Path, tmp_path: Path) -> None:
         RunOptions(output=tmp_path / 'b'))
     for name, value in first.model.state_dict().items():
         assert torch.equal(value.half(), second.model.state_dict()[name].half()), name
+    with pytest.raises(ConfigError, match='trained with canonical_focal_px 80.0 instead of 90.0'):
+        Trainer(miniature_config(
+            index, 'model.overrides.canonical_focal_px=90',
+            f'initialisation.model={tmp_path / "a" / "last.safetensors"}'),
+            RunOptions(output=tmp_path / 'c'))
 
 
 def test_the_time_limit_ends_a_part(index: Path, tmp_path: Path) -> None:
