@@ -261,7 +261,7 @@ def bathroom_set(room: Room) -> None:
     toilet = Item.of('toilet', [
         box((0.38, 0.18, 0.4), white, at=(0, -0.24, 0.38)),
         ellipsoid((0.18, 0.24, 0.05), white, at=(0, 0.05, 0.4), squareness=0.2),
-        ellipsoid((0.14, 0.2, 0.4), white, at=(0, 0.0, 0.02), squareness=0.4)
+        ellipsoid((0.14, 0.2, 0.2), white, at=(0, 0.0, 0.2), squareness=0.4)
     ])
     room.against_wall(toilet)
     vanity = storage.cupboard(style, (0.6, 1.2), (0.42, 0.5), (0.8, 0.88), 'vanity')

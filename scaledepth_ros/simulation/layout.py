@@ -227,7 +227,7 @@ class Room:
     def lay(self, placed: Placed, top: Top, item: Item, taken: list[Rect],
             at: tuple[float, float, float] | None = None) -> bool:
         """Lay one thing on a top, at a given (x, y, turn) or wherever there is room."""
-        if item.size_m[2] > top.headroom:
+        if item.size_m[2] > min(top.headroom, self.height_m - top.z - 0.02):
             return False
         for _ in range(8):
             if at is None:

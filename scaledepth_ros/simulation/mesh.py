@@ -236,13 +236,13 @@ def surface(
         tangent_u[0] = tangent_u[-1] = (p[1] - p[-2]) / 2
     normal = np.cross(tangent_u, tangent_v)
     length = np.linalg.norm(normal, axis=-1, keepdims=True)
-    # At a pole all points of a row coincide: take the normal of the neighbouring row.
-    bad = length[..., 0] < 1e-12
     normal = normal / np.maximum(length, 1e-12)
-    if bad.any():
-        for r, c in zip(*np.nonzero(bad), strict=True):
-            near_r, near_c = min(max(r, 1), rows - 2), min(max(c, 1), columns - 2)
-            normal[r, c] = normal[near_r, near_c]
+    # At a pole all points of a line coincide: take the normals of the neighbouring line.
+    for axis, count in ((1, columns), (0, rows)):
+        bad = np.linalg.norm(normal, axis=-1, keepdims=True) < 0.5
+        if bad.any():
+            near = np.clip(np.arange(count), 1, count - 2) if count > 2 else np.array([1, 0])
+            normal = np.where(bad, np.take(normal, near, axis=axis), normal)
     if unit_uv:
         u = np.broadcast_to(np.linspace(0, 1, rows)[:, None], (rows, columns))
         v = np.broadcast_to(np.linspace(0, 1, columns)[None], (rows, columns))

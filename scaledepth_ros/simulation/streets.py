@@ -209,7 +209,8 @@ def _roadside(road: Road, plan: Plan, stock: _Stock, side: int, edge: float, par
         _people(road, plan, side, at, at + width, level)
         at += width
     elif park:
-        _people(road, plan, side, -edge, edge, 0.0)
+        # People keep to the sides; the middle is the camera's.
+        _people(road, plan, side, 0.5, max(edge, 1.2), 0.0)
         _furniture(road, side, at + 0.8, level, plan)
     setback = style.uniform(*plan.setback_m)
     strip('garden', at, at + setback + 40, level, level, turf)

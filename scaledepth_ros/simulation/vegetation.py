@@ -43,6 +43,14 @@ def _leaves(style: Style, centres_m: DoubleArray, size_m: float, materials: list
     return replace(mesh, normals=normal.astype(np.float32))
 
 
+def _rooted(name: str, parts: list[Mesh]) -> Item:
+    """Make an item whose origin is where it grows out of the ground, not the middle."""
+    mesh = merge(parts)
+    lower, upper = mesh.bounds_m
+    return Item(name, mesh, (float(upper[0] - lower[0]), float(upper[1] - lower[1]),
+                             float(upper[2])))
+
+
 def leaf_materials(style: Style) -> list[int]:
     """Register three shades of one foliage."""
     colour = ground.leaf_colour(style.rng)
@@ -84,7 +92,7 @@ def tree(style: Style, height: tuple[float, float] = (5.0, 11.0), detail: float 
         shell = ball * rng.uniform(0.55, 1.0, (per, 1)) ** 0.5
         extent = spread * style.uniform(0.35, 0.55) * np.array([1, 1, 0.75])
         parts.append(_leaves(style, centre + shell * extent, size, leaves, ball))
-    return Item.of('tree', parts)
+    return _rooted('tree', parts)
 
 
 def conifer(style: Style, height: tuple[float, float] = (6.0, 14.0)) -> Item:
@@ -103,7 +111,7 @@ def conifer(style: Style, height: tuple[float, float] = (6.0, 14.0)) -> Item:
     centres = np.stack([radius * np.cos(angle), radius * np.sin(angle), z], -1)
     parts = [tube(np.array([[0, 0, 0], [0, 0, h * 0.95]]), [h * 0.018, 0.02], bark, segments=8),
              _leaves(style, centres, 0.45, leaves, outward / 1.044)]
-    return Item.of('tree', parts)
+    return _rooted('tree', parts)
 
 
 def bush(style: Style, height: tuple[float, float] = (0.5, 2.0)) -> Item:
@@ -116,7 +124,7 @@ def bush(style: Style, height: tuple[float, float] = (0.5, 2.0)) -> Item:
     ball /= np.linalg.norm(ball, axis=1, keepdims=True)
     centres = ball * rng.uniform(0.8, 1.05, (320, 1)) * [wide, wide, h / 2] + [0, 0, h / 2]
     core = ellipsoid((wide * 0.8, wide * 0.8, h * 0.4), leaves[1], at=(0, 0, h * 0.45))
-    return Item.of('bush', [core, _leaves(style, centres, 0.16, leaves, ball)])
+    return _rooted('bush', [core, _leaves(style, centres, 0.16, leaves, ball)])
 
 
 def hedge(style: Style, length: float, leaves: list[int], height: float) -> Mesh:

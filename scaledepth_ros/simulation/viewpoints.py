@@ -188,6 +188,22 @@ def _spline(points: DoubleArray, t: float) -> DoubleArray:
     return np.asarray(b @ points[index] / 6)
 
 
+def _largest_ring(
+    scene: Scene, free: list[DoubleArray], extent_m: float, rng: np.random.Generator
+) -> DoubleArray | None:
+    """Fit a wobbly loop of eight control points around one of the free points."""
+    angle = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    for share in (0.45, 0.35, 0.25, 0.18, 0.12, 0.08):
+        for _ in range(12 if free else 0):
+            middle = free[int(rng.integers(0, len(free)))]
+            radius = np.minimum(share * extent_m, 3.0) * rng.uniform(0.65, 1.2, 8)
+            lift = 0.1 * np.sin(angle + rng.uniform(0, 6))
+            ring = middle + np.stack([radius * np.cos(angle), radius * np.sin(angle), lift], -1)
+            if all(is_free(scene, _spline(ring, t), 0.25) for t in np.linspace(0, 1, 48)):
+                return ring
+    return None
+
+
 def _plan(scene: Scene) -> dict[str, Any]:
     """Find a closed path of free points for a scene without a given path; cached on it."""
     cached = scene.__dict__.get('_camera_plan')
@@ -195,36 +211,17 @@ def _plan(scene: Scene) -> dict[str, Any]:
         return dict(cached)
     rng = np.random.default_rng([scene.seed, 77])
     viewing = scene.viewing
-    height = float(rng.uniform(*viewing.height_m))
     lower, upper = np.array(viewing.lower_m), np.array(viewing.upper_m)
-    free = []
-    for _ in range(250):
-        point = np.array([*rng.uniform(lower, upper), height])
-        if is_free(scene, point):
-            free.append(point)
-    if not free:
-        for height in np.linspace(1.7, 0.3, 15):
-            for _ in range(60):
-                point = np.array([*rng.uniform(lower, upper), height])
-                if is_free(scene, point, 0.15):
-                    free.append(point)
-            if free:
-                break
-    centre = free[0] if free else np.array([*(lower + upper) / 2, height])
-    path = np.repeat(centre[None], 8, 0)
-    best_size = 0.0
-    for _ in range(40 if len(free) > 3 else 0):
-        middle = free[int(rng.integers(0, len(free)))]
-        size = float(rng.uniform(0.2, 0.5)) * float((upper - lower).min())
-        angle = np.linspace(0, 2 * np.pi, 8, endpoint=False)
-        wobble = rng.uniform(0.6, 1.2, 8)
-        ring = middle + np.stack(
-            [size * wobble * np.cos(angle), size * wobble * np.sin(angle),
-             0.15 * np.sin(angle + rng.uniform(0, 6))], -1)
-        if size <= best_size:
-            continue
-        if all(is_free(scene, _spline(ring, t), 0.25) for t in np.linspace(0, 1, 64)):
-            path, best_size = ring, size
+    path: DoubleArray | None = None
+    # Above the tables there is more room, should the wanted height have none.
+    for height in (rng.uniform(*viewing.height_m), 1.4, 1.7, 0.8, 0.5, 2.0):
+        free = [point for point in (np.array([*rng.uniform(lower, upper), height])
+                                    for _ in range(150)) if is_free(scene, point)]
+        path = _largest_ring(scene, free, float((upper - lower).min()), rng)
+        if path is not None:
+            break
+    if path is None:
+        path = np.repeat(np.array([[*(lower + upper) / 2, 1.4]]), 8, 0)
     length = sum(
         float(np.linalg.norm(_spline(path, a) - _spline(path, a + 0.01)))
         for a in np.arange(0, 1, 0.01)
