@@ -226,6 +226,8 @@ def make_loader(
     if config.sampling.cache_short_side_px is not None:
         cached = CachedFrames(source, short_side_px=config.sampling.cache_short_side_px)
         if config.sampling.workers:
+            if processes.leads:
+                print(f'Reading {len(cached)} frames into memory.', flush=True)
             cached.preload()
         source = cached
     workers = config.sampling.workers

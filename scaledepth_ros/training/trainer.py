@@ -8,7 +8,7 @@ A run's folder holds ``config.yaml``, ``log.jsonl``, ``dev.jsonl``, ``last.ckpt`
 scenes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -16,7 +16,8 @@ import signal
 import time
 from types import FrameType
 
-from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.data.training_set import NetworkBatch
+from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.model.checkpoint import save_model, write_atomically
 from scaledepth_ros.training.config import config_to_mapping, TrainConfig
 from scaledepth_ros.training.config_io import flatten
@@ -103,6 +104,8 @@ class Trainer:
         config, options = self.config, self.options
         end = min(config.steps, options.stop_at or config.steps)
         deadline = time.monotonic() + 60 * options.minutes if options.minutes else None
+        if self.processes.leads:
+            self._introduce()
         loader = iter(make_loader(self.frames, config, self.processes, self.done, end))
         handlers = {number: signal.signal(number, self._ask_to_stop)
                     for number in (signal.SIGINT, signal.SIGTERM)}
@@ -110,7 +113,7 @@ class Trainer:
         try:
             while self.done < end:
                 begun = time.monotonic()
-                parts = [next(loader) for _ in range(config.accumulation)]
+                parts = [_next_batch(loader) for _ in range(config.accumulation)]
                 waited_s = time.monotonic() - begun
                 result = self._step(parts, self.done)
                 if self.average is not None and result.updated:
@@ -207,5 +210,29 @@ class Trainer:
             config_to_mapping(self.config), sort_keys=False).encode())
         return RunLog(output, self.done, self.config.steps, self.config.log_interval)
 
+    def _introduce(self) -> None:
+        config, processes, frames = self.config, self.processes, self.frames
+        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        scenes = len({info.scene for info in frames.infos})
+        dev = len({info.scene for info in frames.dev.infos}) if frames.dev is not None else 0
+        print(f'Training {config.model.preset} ({parameters / 1e6:.2f} million parameters) on '
+              f'{len(frames.infos)} frames of {scenes} scenes, {dev} scenes held out; '
+              f'{config.steps} steps of {config.batch_size} frames; {processes.count} x '
+              f'{processes.device}, {config.precision}.', flush=True)
+        if (processes.count > 1 and processes.device.type == 'cpu'
+                and config.batch_norm == 'train'):
+            print("Batch normalisation is not synchronised on CPUs; batch_norm: 'freeze' keeps "
+                  'the result independent of the number of processes.', flush=True)
+
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
+
+
+def _next_batch(loader: Iterator[NetworkBatch]) -> NetworkBatch:
+    try:
+        return next(loader)
+    except DatasetError as error:
+        # A worker process puts its traceback before the message.
+        message = str(error).strip().splitlines()[-1]
+        raise DatasetError(message.removeprefix(f'{DatasetError.__module__}.DatasetError: ')
+                           ) from error

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from scaledepth_ros.data.training_set import NetworkBatch
-from scaledepth_ros.errors import CheckpointError, ConfigError
+from scaledepth_ros.errors import CheckpointError, ConfigError, DatasetError
 from scaledepth_ros.model.checkpoint import load_model
 from scaledepth_ros.training import trainer as trainer_module
 from scaledepth_ros.training.state import load_progress
@@ -134,6 +134,17 @@ def test_a_full_disk_leaves_the_old_checkpoint(
         trainer.run()
     assert load_progress(tmp_path / 'last.ckpt').step == 2
     assert not [path for path in tmp_path.iterdir() if path.name.startswith('.last.ckpt')]
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_damaged_frame_is_named(tmp_path: Path, workers: int) -> None:
+    index = write_miniature(tmp_path / 'data', scenes=1, frames=1)
+    depth = tmp_path / 'data' / 'miniature_0_0.png'
+    depth.write_bytes(depth.read_bytes()[:200])
+    trainer = Trainer(miniature_config(index, f'sampling.workers={workers}'),
+                      RunOptions(output=tmp_path / 'run'))
+    with pytest.raises(DatasetError, match=r'^\S*miniature_0_0\.png[^\n]*$'):
+        trainer.run()
 
 
 def test_a_new_run_does_not_overwrite_an_old_one(index: Path, tmp_path: Path) -> None:
