@@ -200,7 +200,7 @@ def _largest_ring(
             lift = 0.1 * np.sin(angle + rng.uniform(0, 6))
             ring = middle + np.stack([radius * np.cos(angle), radius * np.sin(angle), lift], -1)
             if all(is_free(scene, _spline(ring, t), 0.25) for t in np.linspace(0, 1, 48)):
-                return ring
+                return np.asarray(ring, np.float64)
     return None
 
 

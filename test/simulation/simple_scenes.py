@@ -3,14 +3,21 @@
 """Scenes whose depth can be computed by hand, and cameras to look at them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.simulation import Scene
+from scaledepth_ros.simulation import make_scene, Scene
 from scaledepth_ros.simulation.lighting import AreaLights, Lighting, Sky, Sun
 from scaledepth_ros.simulation.materials import Palette
 from scaledepth_ros.simulation.mesh import merge, Mesh, rectangle
 from scaledepth_ros.simulation.scene import Viewing
+
+
+@lru_cache(maxsize=8)
+def generated(kind: str, seed: int) -> Scene:
+    """Make a scene once for several tests; streets take a second."""
+    return make_scene(kind, seed)
 
 
 def open_sky(sun: Sequence[float] | None = None) -> Lighting:

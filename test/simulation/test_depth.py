@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.simulation import look_at_pose, make_scene, random_view, SimulatedCamera
+from scaledepth_ros.simulation import look_at_pose, random_view, SimulatedCamera
 from scaledepth_ros.simulation.solids import ellipsoid
-from simple_scenes import camera, floor, scene_of, wall
+from simple_scenes import camera, floor, generated, scene_of, wall
 
 AHEAD = look_at_pose((0.0, 0.0, 1.5), 0.0, 0.0)
 
@@ -109,7 +109,7 @@ def test_sky_is_nan_in_depth_and_bright_in_colour() -> None:
 
 @pytest.mark.parametrize('kind', ['room', 'corridor', 'street'])
 def test_render_and_depth_agree(kind: str) -> None:
-    scene = make_scene(kind, 3)
+    scene = generated(kind, 3)
     pose = random_view(scene, np.random.default_rng(0))
     simulated = SimulatedCamera(camera(), scene)
     frame = simulated.render(pose, seed=1)

@@ -15,7 +15,7 @@ from scaledepth_ros.simulation import (
 from scaledepth_ros.simulation.mesh import box
 from scaledepth_ros.simulation.recipes import RECIPES
 from scaledepth_ros.simulation.rooms import make_room
-from simple_scenes import Clearance, floor, scene_of, wall
+from simple_scenes import Clearance, floor, generated, scene_of, wall
 
 
 def test_categories_are_those_of_the_network() -> None:
@@ -40,13 +40,13 @@ def test_every_category_can_be_built(category: str) -> None:
 
 @pytest.mark.parametrize('kind', SCENE_KINDS)
 def test_a_seed_is_a_scene(kind: str) -> None:
-    first, again = make_scene(kind, 11), make_scene(kind, 11)
+    first, again = generated(kind, 3), make_scene(kind, 3)
     np.testing.assert_array_equal(first.mesh.corners_m, again.mesh.corners_m)
     np.testing.assert_array_equal(first.materials.texels, again.materials.texels)
     assert first.objects == again.objects
     assert first.category in SCENE_CATEGORIES
     assert first.kind == kind
-    assert len(make_scene('room', 12).mesh) != len(first.mesh)
+    assert len(make_scene('room', 4).mesh) != len(first.mesh)
 
 
 def test_unknown_kinds_and_seeds_are_refused() -> None:
@@ -57,10 +57,9 @@ def test_unknown_kinds_and_seeds_are_refused() -> None:
 
 
 @pytest.mark.parametrize(('kind', 'seed'), [
-    *(('room', seed) for seed in range(8)), ('corridor', 0), ('corridor', 1), ('corridor', 2),
-    ('street', 0), ('street', 7)])
+    *(('room', seed) for seed in range(6)), ('corridor', 0), ('corridor', 3), ('street', 3)])
 def test_trajectory_is_smooth_rigid_and_free(kind: str, seed: int) -> None:
-    scene = make_scene(kind, seed)
+    scene = generated(kind, seed)
     poses = [scene.trajectory(index, 10.0) for index in range(0, 300, 2)]
     for pose in poses:
         np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-9)
@@ -78,7 +77,7 @@ def test_trajectory_is_smooth_rigid_and_free(kind: str, seed: int) -> None:
 
 @pytest.mark.parametrize('kind', SCENE_KINDS)
 def test_views_are_where_cameras_are(kind: str) -> None:
-    scene = make_scene(kind, 7)
+    scene = generated(kind, 3)
     clearance = Clearance(scene)
     rng = np.random.default_rng(3)
     heights = []
