@@ -12,7 +12,9 @@ Images with intrinsics from anywhere: simulation, folder, file, video, bag or ca
 - a V4L2 camera, ``/dev/video0``.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 import logging
 from pathlib import Path
 import time
@@ -34,6 +36,7 @@ from scaledepth_ros.source_options import (
 _BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
 _IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 _INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
+_RENDER_THREADS = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -67,13 +70,24 @@ class SimulatedSource(ImageSource):
 
         scene = make_scene(self._kind, self._seed)
         simulated = SimulatedCamera(self._camera, scene)
-        for index in range(self._options.frames):
+
+        def render(index: int) -> SourceFrame:
             pose = scene.trajectory(index, self._options.rate_hz)
             frame = simulated.render(pose, seed=self._seed * 1_000_003 + index)
-            yield SourceFrame(
+            return SourceFrame(
                 name=f'{self._kind}_{index:05d}', rgb_HW3=frame.rgb, camera=self._camera,
                 time_s=index / self._options.rate_hz, truth_m_HW=frame.depth_m,
             )
+
+        # The renderer leaves the interpreter's lock for most of its time, so two make sense.
+        pending: deque[Future[SourceFrame]] = deque()
+        with ThreadPoolExecutor(_RENDER_THREADS) as pool:
+            for index in range(self._options.frames):
+                pending.append(pool.submit(render, index))
+                if len(pending) > _RENDER_THREADS:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
 
 
 class FolderSource(ImageSource):

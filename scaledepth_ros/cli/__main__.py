@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
                           "convert the authors' .pth into a .safetensors model file"),
     'embed-scenes': ('scaledepth_ros.cli.embed_scenes',
                      'compute text embeddings of the scene categories for training'),
+    'simulate': ('scaledepth_ros.cli.simulate',
+                 'render rooms, corridors and streets with exact depth as training data'),
     'train': ('scaledepth_ros.cli.train', 'train or fine-tune a network on RGB-D data'),
     'evaluate': ('scaledepth_ros.cli.evaluate',
                  'measure metric depth against ground truth, without alignment'),
@@ -74,7 +76,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: what the command returns, 2 for bad input, 130 after Ctrl-C.
 
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output is gone (`... | head`): what is still in the buffer must not
+        # fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ('-h', '--help', 'help'):
         print(overview())
         return 0 if arguments else EXIT_USAGE
@@ -95,10 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f'{PROGRAM} {command}: interrupted', file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output is gone (`... | head`); what else is printed must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILURE
 
 
 if __name__ == '__main__':

@@ -28,6 +28,12 @@ from scaledepth_ros.cli.processes import (
     ros_environment,
     wait_until_quiet,
 )
+from scaledepth_ros.cli.source_arguments import (
+    add_model_arguments,
+    add_source_arguments,
+    source_options,
+    SOURCES,
+)
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.image_source import open_source
 from scaledepth_ros.source_options import SourceOptions
@@ -40,6 +46,8 @@ _PRODUCTS = ('strip.png', 'cloud.ply', 'summary.json', 'received.json')
 _PRODUCT_FOLDERS = ('bag', 'log')
 # The depth node is one subscriber of the image, the recorder the other.
 _SUBSCRIBERS = 2
+# A simulated sequence longer than this is played to and fro: rendering takes longer than playing.
+_RENDERED_FRAMES = 40
 _DRAIN_S = 15.0
 _WRITE_TIMEOUT_S = 120.0
 
@@ -47,29 +55,17 @@ _WRITE_TIMEOUT_S = 120.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument('--source', default='simulated', metavar='SOURCE',
-                        help='simulated[:room|corridor|street[:SEED]] (default), a folder of '
-                        'images, an image, a video, a bag or /dev/videoN')
-    parser.add_argument('--fx', type=float, metavar='PX', help='focal length of the source')
-    parser.add_argument('--camera', type=Path, metavar='YAML',
-                        help='calibration of the source, as camera_info_manager writes it')
-    parser.add_argument('--fov', type=float, metavar='DEG',
-                        help='horizontal field of view of the source')
+                        help=f'{SOURCES} (default: %(default)s)')
     parser.add_argument('--frames', type=int, default=90, metavar='N',
                         help='frames to publish (default: %(default)s)')
     parser.add_argument('--rate', type=float, metavar='HZ',
                         help='frames a second (default: that of a video, else 15)')
-    parser.add_argument('--size', type=_size, metavar='WxH',
-                        help='size of simulated images (default: 640x480)')
     parser.add_argument('--output', '--out', type=Path, default=Path('demo_out'), metavar='DIR',
                         help='where to write (default: %(default)s)')
-    parser.add_argument('--model', default='lite', help='preset (default: %(default)s)')
-    parser.add_argument('--weights', default='', metavar='FILE',
-                        help='weights file (default: those of the preset)')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
-    parser.add_argument('--engine', default='auto',
-                        help='auto, torch, openvino or onnxruntime')
     parser.add_argument('--start-timeout', type=float, default=300.0, metavar='S',
                         help='how long loading may take (default: %(default)s)')
+    add_source_arguments(parser)
+    add_model_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -121,15 +117,16 @@ class Pipeline:
             return child
 
         self._depth = start('depth', DEPTH_NODE, {
-            'model': args.model, 'weights': args.weights, 'device': args.device,
-            'engine': args.engine, 'diagnostics_period_s': 0.5})
+            'model': args.model, 'weights': str(args.weights or ''), 'device': args.device,
+            'engine': args.engine, 'precision': args.precision, 'diagnostics_period_s': 0.5})
         self._recorder = start('recorder', ['-m', 'scaledepth_ros.ros.recorder_node'], {
             'output': str(args.output), 'report_progress': True})
         self._camera = start('camera', ['-m', 'scaledepth_ros.ros.camera_node'], {
             'source': args.source, 'focal_px': float(args.fx or 0),
             'camera_yaml': str(args.camera or ''), 'horizontal_fov_deg': float(args.fov or 0),
             'rate_hz': float(args.rate or 0), 'frames': args.frames,
-            'rendered_frames': min(args.frames, 60), 'width': width, 'height': height,
+            'rendered_frames': min(args.frames, _RENDERED_FRAMES), 'width': width,
+            'height': height, 'image_topic': args.topic or '',
             'wait_for_subscribers': _SUBSCRIBERS, 'truth_folder': str(truth_folder),
             'report_progress': True})
 
@@ -229,13 +226,6 @@ def _advance(bar: Any, count: int) -> None:
     bar.update(count - bar.n)
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition('x')
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f'{text!r} is no size; expected one like 640x480')
-    return int(width), int(height)
-
-
 def _check(args: argparse.Namespace) -> SourceOptions:
     """Refuse what cannot work before any process is started."""
     if find_spec('rclpy') is None:
@@ -244,11 +234,7 @@ def _check(args: argparse.Namespace) -> SourceOptions:
             'installs it from PyPI. Without ROS, use the command predict.')
     if args.frames < 1:
         raise ConfigError(f'--frames is {args.frames}; expected at least 1.')
-    width, height = args.size or (None, None)
-    return SourceOptions(
-        camera_yaml=args.camera, focal_px=args.fx, horizontal_fov_deg=args.fov, width=width,
-        height=height, frames=args.frames,
-        **({} if args.rate is None else {'rate_hz': args.rate}))
+    return source_options(args, frames=args.frames, rate_hz=args.rate)
 
 
 def _clear(output: Path) -> None:

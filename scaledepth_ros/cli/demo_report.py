@@ -13,23 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.bag import BagReader, decode_cloud, decode_image, stamp_ns_of
 from scaledepth_ros.cli.processes import ProcessError
+from scaledepth_ros.depth_strip import draw_depth_strip, frame_caption, StripFrame
 from scaledepth_ros.evaluation.metrics import (
     aligned_depth_metrics,
     depth_metrics,
     log_scale_offset,
     mean_metrics,
 )
-from scaledepth_ros.visualization import (
-    Column,
-    depth_scale,
-    draw_strip,
-    relative_error_percent,
-    relative_error_scale,
-    Row,
-    uncertainty_scale,
-    write_picture,
-    write_ply,
-)
+from scaledepth_ros.visualization import write_picture, write_ply
 
 FloatMap = npt.NDArray[np.float32]
 
@@ -37,7 +28,6 @@ _STRIP_ROWS = 4
 # Metrics of all pixels take a while; this many frames, evenly spread, tell the same.
 _EVALUATED_FRAMES = 30
 _MIN_FINITE_SHARE = 0.05
-_SHOWN_METRICS = ('abs_rel', 'd1', 'rmse')
 
 
 @dataclass
@@ -293,35 +283,20 @@ def _write_cloud(output: Path, recording: _Recording, summary: Mapping[str, Any]
 def _write_strip(
     output: Path, truth: _Truth, recording: _Recording, summary: Mapping[str, Any],
 ) -> None:
-    stamps = sorted(set(recording.images) & set(recording.depths_m))
+    # A source that loops shows the same image again; one row is enough for it.
+    stamps = list({truth.frame_of.get(stamp, stamp): stamp for stamp in sorted(
+        set(recording.images) & set(recording.depths_m), reverse=True)}.values())[::-1]
     if not stamps:
         return
     chosen = [stamps[i] for i in np.unique(
         np.linspace(0, len(stamps) - 1, _STRIP_ROWS).round().astype(int))]
-    scale = depth_scale([recording.depths_m[s] for s in chosen])
-    truths = {s: truth.depth_m(s) for s in chosen}
-    third: dict[int, Any]
-    if all(truths[s] is not None for s in chosen):
-        third = {s: relative_error_percent(recording.depths_m[s], np.asarray(truths[s]))
-                 for s in chosen}
-        column = Column(title='error (depth - truth) / truth [%]', scale=relative_error_scale())
-    else:
-        unknown = {s: np.full_like(recording.depths_m[s], np.nan) for s in chosen}
-        third = {s: recording.sigmas_m.get(s, unknown[s]) for s in chosen}
-        column = Column(title='uncertainty, one sigma [m]',
-                        scale=uncertainty_scale(third.values()))
     first_ns = min(truth.frame_of)
-    rows = []
-    for stamp in chosen:
-        caption = (f't = {(stamp - first_ns) / 1e9:.2f} s    median '
-                   f'{recording.median_m[stamp]:.2f} m')
-        if stamp in recording.metrics:
-            caption += '    ' + '   '.join(
-                f'{name} {recording.metrics[stamp][name]:.3f}' for name in _SHOWN_METRICS)
-        rows.append(Row(caption=caption, cells=[
-            recording.images[stamp], recording.depths_m[stamp], third[stamp]]))
     title = [f'ScaleDepth {summary["model"]}    weights: {summary["weights"]}',
              f'{summary["source"]}    intrinsics: {summary["intrinsics"]}']
-    columns = [Column(title='image'), Column(title='depth [m], near red, far blue', scale=scale),
-               column]
-    write_picture(output / 'strip.png', draw_strip(title, columns, rows))
+    write_picture(output / 'strip.png', draw_depth_strip(title, [
+        StripFrame(
+            caption=frame_caption((stamp - first_ns) / 1e9, recording.median_m[stamp],
+                                  recording.metrics.get(stamp)),
+            rgb_HW3=recording.images[stamp], depth_m=recording.depths_m[stamp],
+            uncertainty_m=recording.sigmas_m.get(stamp), truth_m=truth.depth_m(stamp))
+        for stamp in chosen]))

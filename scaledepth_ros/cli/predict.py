@@ -1,0 +1,192 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Turn images, a video or a bag into metric depth, without ROS.
+
+For every frame NAME of the source, the output folder gets depth/NAME.png (16 bit, millimetres,
+0 = unknown or beyond 65.535 m), strip/NAME.png to look at, and on request cloud/NAME.ply and
+npy/NAME.npy (float32 metres, with NAME_sigma.npy beside it). predictions.csv has a row a frame.
+"""
+
+import argparse
+import csv
+from itertools import islice
+import logging
+from pathlib import Path
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scaledepth_ros.cli.source_arguments import (
+    add_model_arguments,
+    add_source_arguments,
+    source_options,
+    SOURCES,
+)
+from scaledepth_ros.depth_strip import draw_depth_strip, frame_caption, StripFrame
+from scaledepth_ros.errors import ConfigError, SourceError
+from scaledepth_ros.image_source import open_source
+from scaledepth_ros.source_options import ImageSource, SourceFrame
+from scaledepth_ros.visualization import write_picture, write_ply
+from tqdm import tqdm
+
+_MAX_PNG_DEPTH_M = 65.535
+_COLUMNS = ('name', 'time_s', 'width', 'height', 'median_m', 'scale_m', 'scene', 'finite_share',
+            'beyond_png_share', 'inference_ms', 'abs_rel', 'd1', 'rmse')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument('source', help=SOURCES)
+    parser.add_argument('--output', '-o', type=Path, required=True, metavar='DIR',
+                        help='where to write; files of an earlier run are replaced')
+    parser.add_argument('--every', type=int, default=1, metavar='N', help='take each N-th frame')
+    parser.add_argument('--frames', type=int, metavar='N', help='stop after N frames')
+    parser.add_argument('--npy', action='store_true', help='write depth and sigma as float32 too')
+    parser.add_argument('--ply', action='store_true', help='write coloured clouds')
+    parser.add_argument('--no-strips', action='store_true', help='draw no pictures')
+    add_source_arguments(parser)
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict every frame; 0 if there was at least one."""
+    logging.basicConfig(format='%(levelname)s: %(message)s')
+    for option, value in (('--every', args.every), ('--frames', args.frames)):
+        if value is not None and value < 1:
+            raise ConfigError(f'{option} is {value}; expected at least 1.')
+    wanted = None if args.frames is None else (args.frames - 1) * args.every + 1
+    source = open_source(args.source, source_options(args, frames=wanted))
+    # The network takes seconds to load, so what is wrong with the source was told before.
+    from scaledepth_ros.inference.predictor import Predictor
+
+    predictor = Predictor(args.model, weights=args.weights, device=args.device,
+                          engine=args.engine, precision=args.precision)
+    print(f'model   {args.model} on {predictor.device} with {predictor.engine}\n'
+          f'weights {predictor.weights.description}\n'
+          f'source  {source.description}; intrinsics: {source.intrinsics}', flush=True)
+    if source.intrinsics.startswith('ASSUMED'):
+        print('        Distances scale with the focal length: state it with --fx, --camera or '
+              '--fov.', flush=True)
+    title = [f'ScaleDepth {args.model}    weights: {predictor.weights.description}',
+             f'{source.description}    intrinsics: {source.intrinsics}']
+    writer = _Writer(args, title)
+    rows = []
+    frames = islice(source, 0, wanted, args.every)
+    for frame in tqdm(frames, total=_expected(source, wanted, args.every), unit='frame',
+                      disable=None):
+        started_s = time.perf_counter()
+        output = predictor.infer(frame.rgb_HW3, frame.camera)
+        inference_ms = 1e3 * (time.perf_counter() - started_s)
+        rows.append(writer.write(frame, output, inference_ms))
+    predictor.close()
+    if not rows:
+        raise SourceError(f'{source.description} has no frame.')
+    writer.write_table(rows)
+    _print_summary(rows, args.output)
+    return 0
+
+
+class _Writer:
+    """Writes the files of one frame after the other."""
+
+    def __init__(self, args: argparse.Namespace, title: list[str]) -> None:
+        self._folder: Path = args.output
+        self._title = title
+        self._kinds = {'depth': True, 'strip': not args.no_strips, 'cloud': args.ply,
+                       'npy': args.npy}
+        try:
+            for kind, is_wanted in self._kinds.items():
+                if is_wanted:
+                    (self._folder / kind).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f'{self._folder} cannot be written: {error}.') from error
+
+    def write(self, frame: SourceFrame, output: Any, inference_ms: float) -> dict[str, Any]:
+        """Write what was asked for; give the row of the table."""
+        depth_m: npt.NDArray[np.float32] = output.depth_m
+        finite = np.isfinite(depth_m)
+        median_m = float(np.median(depth_m[finite])) if finite.any() else float('nan')
+        metrics = _metrics(depth_m, frame.truth_m_HW)
+        write_depth_png(self._folder / 'depth' / f'{frame.name}.png', depth_m)
+        if self._kinds['npy']:
+            np.save(self._folder / 'npy' / f'{frame.name}.npy', depth_m)
+            np.save(self._folder / 'npy' / f'{frame.name}_sigma.npy', output.uncertainty_m)
+        if self._kinds['cloud']:
+            write_ply(self._folder / 'cloud' / f'{frame.name}.ply',
+                      depth_m[:, :, None] * frame.camera.rays(), frame.rgb_HW3,
+                      comments=[*self._title,
+                                'metres in the optical frame: x right, y down, z forward'])
+        if self._kinds['strip']:
+            write_picture(self._folder / 'strip' / f'{frame.name}.png', draw_depth_strip(
+                self._title, [StripFrame(
+                    caption=f'{frame.name}    {frame_caption(frame.time_s, median_m, metrics)}',
+                    rgb_HW3=frame.rgb_HW3, depth_m=depth_m, truth_m=frame.truth_m_HW,
+                    uncertainty_m=output.uncertainty_m)]))
+        return {
+            'name': frame.name, 'time_s': frame.time_s, 'height': depth_m.shape[0],
+            'width': depth_m.shape[1], 'median_m': median_m, 'scale_m': output.scale_m,
+            'scene': output.scene, 'finite_share': float(finite.mean()),
+            'beyond_png_share': float((depth_m > _MAX_PNG_DEPTH_M).mean()),
+            'inference_ms': inference_ms,
+            **{name: metrics[name] for name in ('abs_rel', 'd1', 'rmse') if metrics},
+        }
+
+    def write_table(self, rows: list[dict[str, Any]]) -> None:
+        """Write predictions.csv."""
+        with (self._folder / 'predictions.csv').open('w', newline='', encoding='utf-8') as file:
+            table = csv.DictWriter(file, _COLUMNS)
+            table.writeheader()
+            for row in rows:
+                table.writerow({key: f'{value:.6g}' if isinstance(value, float) else value
+                                for key, value in row.items()})
+
+
+def write_depth_png(path: Path, depth_m: npt.NDArray[np.float32]) -> None:
+    """
+    Write depth as a 16-bit PNG in millimetres, as REP 118 has it for 16UC1.
+
+    Args:
+        path: Where to.
+        depth_m: Depth [m], (H, W); what is not finite, not above 0 or beyond 65.535 m becomes 0.
+
+    """
+    valid = (depth_m > 0) & (depth_m <= _MAX_PNG_DEPTH_M)
+    stored = np.where(valid, np.rint(np.where(valid, depth_m, 0) * 1000), 0).astype(np.uint16)
+    if not cv2.imwrite(str(path), stored):
+        raise SourceError(f'{path} cannot be written; is there space, and may this user write?')
+
+
+def _metrics(
+    depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32] | None,
+) -> dict[str, float] | None:
+    if truth_m is None:
+        return None
+    from scaledepth_ros.evaluation.metrics import depth_metrics
+
+    valid = np.isfinite(depth_m) & (depth_m > 0) & np.isfinite(truth_m) & (truth_m > 0)
+    return depth_metrics(depth_m[valid], truth_m[valid]) if valid.any() else None
+
+
+def _expected(source: ImageSource, wanted: int | None, every: int) -> int | None:
+    counts = [count for count in (source.frame_count, wanted) if count is not None]
+    return -(-min(counts) // every) if counts else None
+
+
+def _print_summary(rows: list[dict[str, Any]], folder: Path) -> None:
+    times_ms = sorted(row['inference_ms'] for row in rows)
+    print(f'frames  {len(rows)}, {times_ms[len(times_ms) // 2]:.1f} ms each (median), median '
+          f'depth {np.median([row["median_m"] for row in rows]):.2f} m')
+    measured = [row for row in rows if 'abs_rel' in row]
+    if measured:
+        print('error   ' + ', '.join(
+            f'{label} {np.mean([row[key] for row in measured]):.3f}{unit}' for key, label, unit in
+            (('abs_rel', 'AbsRel', ''), ('d1', 'delta1', ''), ('rmse', 'RMSE', ' m')))
+            + f' (raw, {len(measured)} frames)')
+    beyond = max(row['beyond_png_share'] for row in rows)
+    if beyond > 0:
+        print(f'note    up to {100 * beyond:.1f} % of a frame is beyond 65.535 m and 0 in its '
+              'PNG; --npy keeps it')
+    print(f'wrote   {folder}')

@@ -1,0 +1,119 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every command can be asked for help, and all of them fail in the same way."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from scaledepth_ros.cli import __main__ as cli
+from scaledepth_ros.errors import SourceError
+
+
+def install(monkeypatch: pytest.MonkeyPatch, run: Callable[[Namespace], int]) -> None:
+    """Make 'probe' a command that runs a function of the test."""
+    module = ModuleType('probe_command', 'Probes.')
+
+    def add_arguments(parser: ArgumentParser) -> None:
+        parser.add_argument('--number', type=int, default=3)
+
+    module.__dict__.update(add_arguments=add_arguments, run=run)
+    monkeypatch.setitem(sys.modules, 'probe_command', module)
+    monkeypatch.setitem(cli.COMMANDS, 'probe', ('probe_command', 'probes'))
+
+
+@pytest.mark.parametrize('command', sorted(cli.COMMANDS))
+def test_every_command_explains_itself(
+    command: str, capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, '--help'])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f'usage: scaledepth {command}')
+    parser = cli.command_parser(command)
+    assert parser.description
+    for action in parser._actions:
+        name = action.option_strings or action.dest
+        assert action.help or action.choices, f'{command} {name} does not explain itself'
+
+
+def test_every_module_that_is_a_command_is_listed() -> None:
+    folder = Path(cli.__file__).parent
+    listed = {module for module, _ in cli.COMMANDS.values()}
+    for path in folder.glob('*.py'):
+        name = f'scaledepth_ros.cli.{path.stem}'
+        if path.stem != '__main__' and hasattr(import_module(name), 'run'):
+            assert name in listed, f'{name} has run() but is no command'
+
+
+def test_overview_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(['--help']) == 0
+    text = capsys.readouterr().out
+    for command, (_, summary) in cli.COMMANDS.items():
+        assert f'  {command} ' in text
+        assert summary in text
+    assert cli.main([]) == 2
+
+
+def test_a_command_gets_its_arguments_and_gives_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install(monkeypatch, lambda args: int(args.number))
+    assert cli.main(['probe']) == 3
+    assert cli.main(['probe', '--number', '5']) == 5
+
+
+def test_bad_input_is_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(args: Namespace) -> int:
+        raise SourceError('no camera; plug one in')
+
+    install(monkeypatch, fail)
+    assert cli.main(['probe']) == 2
+    assert capsys.readouterr().err == 'scaledepth probe: no camera; plug one in\n'
+    assert cli.main(['prob']) == 2
+    assert "there is no command 'prob'; expected one of demo," in capsys.readouterr().err
+
+
+def test_ctrl_c_is_exit_code_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(args: Namespace) -> int:
+        raise KeyboardInterrupt
+
+    install(monkeypatch, interrupt)
+    assert cli.main(['probe']) == 130
+    assert 'interrupted' in capsys.readouterr().err
+
+
+def test_a_bug_is_not_taken_for_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(args: Namespace) -> int:
+        raise ZeroDivisionError
+
+    install(monkeypatch, fail)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(['probe'])
+
+
+def test_the_program_runs_without_loading_torch_or_ros() -> None:
+    code = ("import sys; from scaledepth_ros.cli.__main__ import main; main(['--help']); "
+            "sys.exit(str([m for m in ('torch', 'rclpy', 'cv2') if m in sys.modules]))")
+    ended = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                           check=False)
+    assert ended.stderr.strip() == '[]'
+
+
+def test_version_and_a_closed_pipe() -> None:
+    module = [sys.executable, '-m', 'scaledepth_ros.cli']
+    version = subprocess.run([*module, '--version'], capture_output=True, text=True, check=True)
+    assert version.stdout.startswith('scaledepth 0.')
+    piped = subprocess.run(f'{sys.executable} -m scaledepth_ros.cli --help | true', shell=True,
+                           capture_output=True, text=True, check=False)
+    assert 'Traceback' not in piped.stderr

@@ -1,0 +1,167 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command predict: files hold what the network said, in the units that are promised."""
+
+import csv
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.cli.__main__ import main
+from scaledepth_ros.cli.predict import write_depth_png
+
+HEIGHT, WIDTH = 48, 64
+
+
+class KnownPredictor:
+    """Depth is 2 m in the left half, 4 m in the right; one pixel unknown, one beyond a PNG."""
+
+    device, engine = 'cpu', 'test'
+    weights = SimpleNamespace(description='known depth (test)', trained=True, sha256='0')
+    cameras: list[CameraModel] = []
+
+    def __init__(self, model: str, **options: Any) -> None:
+        assert set(options) == {'weights', 'device', 'engine', 'precision'}
+
+    def infer(self, rgb: npt.NDArray[np.uint8], camera: CameraModel) -> Any:
+        self.cameras.append(camera)
+        depth_m = np.full(rgb.shape[:2], 2.0, np.float32)
+        depth_m[:, rgb.shape[1] // 2:] = 4.0
+        depth_m[0, 0] = np.nan
+        depth_m[0, 1] = 70.0
+        return SimpleNamespace(depth_m=depth_m, uncertainty_m=np.full_like(depth_m, 0.25),
+                               scale_m=5.0, scene='kitchen')
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for index in range(4):
+        rgb = np.full((HEIGHT, WIDTH, 3), 60 * index, np.uint8)
+        cv2.imwrite(str(folder / f'f{index}.png'), rgb)
+    return folder
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> list[CameraModel]:
+    monkeypatch.setattr('scaledepth_ros.inference.predictor.Predictor', KnownPredictor)
+    KnownPredictor.cameras = []
+    return KnownPredictor.cameras
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_every_kind_of_output(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / 'out'
+    assert main(['predict', str(images), '-o', str(out), '--fx', '40', '--npy', '--ply']) == 0
+    assert names(out) == ['cloud', 'depth', 'npy', 'predictions.csv', 'strip']
+    assert names(out / 'depth') == names(out / 'strip') == [f'f{i}.png' for i in range(4)]
+    stored = cv2.imread(str(out / 'depth' / 'f2.png'), cv2.IMREAD_UNCHANGED)
+    assert stored.dtype == np.uint16
+    assert stored[5, [0, -1]].tolist() == [2000, 4000]
+    assert stored[0, :3].tolist() == [0, 0, 2000]
+    depth_m = np.load(out / 'npy' / 'f2.npy')
+    assert depth_m.dtype == np.float32
+    assert depth_m[0, 1] == 70.0
+    assert np.isnan(depth_m[0, 0])
+    assert np.unique(np.load(out / 'npy' / 'f2_sigma.npy')).tolist() == [0.25]
+    header, _, body = (out / 'cloud' / 'f2.ply').read_bytes().partition(b'end_header\n')
+    assert b'known depth (test)' in header
+    points = np.frombuffer(body, [('xyz', '<f4', 3), ('rgb', 'u1', 3)])
+    assert points.size == HEIGHT * WIDTH - 1
+    # The last pixel: 31.5 px right of the centre and 23.5 below, at 4 m, focal length 40 px.
+    np.testing.assert_allclose(points['xyz'][-1], [4 * 31.5 / 40, 4 * 23.5 / 40, 4], rtol=1e-6)
+    assert points['rgb'][-1].tolist() == [120, 120, 120]
+    assert {camera.fx_px for camera in known} == {40.0}
+    with (out / 'predictions.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row['name'] for row in rows] == ['f0', 'f1', 'f2', 'f3']
+    assert (rows[0]['scale_m'], rows[0]['scene'], rows[0]['width']) == ('5', 'kitchen', '64')
+    assert float(rows[0]['finite_share']) == pytest.approx(1 - 1 / (HEIGHT * WIDTH), abs=1e-5)
+    printed = capsys.readouterr().out
+    assert 'weights known depth (test)' in printed
+    assert 'intrinsics: focal length 40 px' in printed
+    assert 'beyond 65.535 m' in printed
+
+
+def test_selection_and_no_pictures(images: Path, tmp_path: Path, known: list[CameraModel]) -> None:
+    out = tmp_path / 'out'
+    assert main(['predict', str(images), '-o', str(out), '--fov', '90', '--every', '2',
+                 '--frames', '2', '--no-strips']) == 0
+    assert names(out) == ['depth', 'predictions.csv']
+    assert names(out / 'depth') == ['f0.png', 'f2.png']
+
+
+def test_assumed_intrinsics_are_told(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(['predict', str(images), '-o', str(tmp_path / 'out'), '--frames', '1']) == 0
+    assert 'ASSUMED field of view 60 deg' in capsys.readouterr().out
+
+
+def test_error_against_an_index(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+) -> None:
+    truth = np.full((HEIGHT, WIDTH), 2500, np.uint16)
+    truth[0] = 0
+    cv2.imwrite(str(images / 'truth.png'), truth)
+    (images / 'index.csv').write_text('rgb,depth,depth_scale,fx,fy,cx,cy\n'
+                                      'f0.png,truth.png,1000,40,40,16,12\n')
+    out = tmp_path / 'out'
+    assert main(['predict', str(images), '-o', str(out), '--frames', '1', '--fx', '40']) == 0
+    with (out / 'predictions.csv').open() as file:
+        row = next(csv.DictReader(file))
+    # Half of the pixels 0.5 m too near, half 1.5 m too far, of 2.5 m.
+    assert float(row['abs_rel']) == pytest.approx((0.5 + 1.5) / 2 / 2.5, rel=1e-4)
+    assert float(row['rmse']) == pytest.approx(((0.25 + 2.25) / 2) ** 0.5, rel=1e-4)
+    assert float(row['d1']) == 0.0
+    assert 'AbsRel 0.400, delta1 0.000, RMSE 1.118 m' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(('arguments', 'text'), [
+    (['/nowhere', '-o', 'OUT'], 'There is no source'),
+    (['IMAGES', '-o', 'OUT', '--every', '0'], '--every is 0; expected at least 1'),
+    (['IMAGES', '-o', 'OUT', '--fx', '5', '--fov', '60'], 'were given together'),
+    (['IMAGES', '-o', 'FILE/out'], 'cannot be written'),
+])
+def test_bad_input_is_one_line(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+    arguments: list[str], text: str,
+) -> None:
+    (tmp_path / 'file').write_text('')
+    places = {'IMAGES': str(images), 'OUT': str(tmp_path / 'out'),
+              'FILE/out': str(tmp_path / 'file' / 'out')}
+    assert main(['predict', *(places.get(a, a) for a in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert text in error
+    assert error.count('\n') == 1
+
+
+def test_depth_png_round_trip(tmp_path: Path) -> None:
+    depth_m = np.array([[0.0004, 0.0006, 1.2345, 65.535, 65.536, np.inf, -np.inf, np.nan, -1.0]],
+                       np.float32)
+    write_depth_png(tmp_path / 'd.png', depth_m)
+    stored = cv2.imread(str(tmp_path / 'd.png'), cv2.IMREAD_UNCHANGED)
+    assert stored.tolist() == [[0, 1, 1234, 65535, 0, 0, 0, 0, 0]]
+
+
+def test_the_real_network(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'out'
+    assert main(['predict', str(images), '-o', str(out), '--fx', '40', '--frames', '1',
+                 '--engine', 'torch']) == 0
+    stored = cv2.imread(str(out / 'depth' / 'f0.png'), cv2.IMREAD_UNCHANGED)
+    assert stored.shape == (HEIGHT, WIDTH)
+    assert (stored > 0).all()

@@ -1,0 +1,79 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""The environment of local ROS processes: alone in a domain, with room for clouds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+import socket
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from scaledepth_ros import middleware
+from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.middleware import local_environment
+
+PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS', 'ROS_LOG_DIR', 'ROS_DISTRO'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def taken_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Take the port of a domain, where no real domain has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(('', 0))
+        monkeypatch.setattr(middleware, '_PORT_BASE', taken.getsockname()[1] - 250 * 7 - 10)
+        yield 7
+
+
+def test_a_domain_in_use_is_not_given(
+    taken_domain: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(middleware, '_DOMAINS', range(taken_domain, taken_domain + 2))
+    assert {middleware.free_domain() for _ in range(10)} == {taken_domain + 1}
+
+
+def test_all_domains_in_use_is_told(taken_domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, '_DOMAINS', range(taken_domain, taken_domain + 1))
+    with pytest.raises(ConfigError, match='from 7 to 7 are in use'):
+        middleware.free_domain()
+
+
+def test_real_domains_lie_below_the_ephemeral_ports() -> None:
+    domain = middleware.free_domain()
+    assert 1 <= domain <= 101
+    assert 7400 + 250 * domain + 10 < 32768
+
+
+def test_environment_stays_local_and_holds_two_frames(tmp_path: Path) -> None:
+    environment = local_environment(tmp_path, domain=5)
+    assert environment['ROS_DOMAIN_ID'] == '5'
+    assert environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert environment['FASTDDS_BUILTIN_TRANSPORTS'] == 'LARGE_DATA'
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in environment
+    root = ElementTree.parse(environment['FASTDDS_DEFAULT_PROFILES_FILE']).getroot()
+    found = {element.tag.split('}')[1]: element.text for element in root.iter()}
+    vga_frame_bytes = 640 * 480 * (16 + 4 + 4 + 3)
+    assert int(found['segment_size'] or 0) >= 2 * vga_frame_bytes
+    assert found['useBuiltinTransports'] == 'false'
+
+
+def test_choices_of_the_user_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', '/etc/robot.xml')
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
+    environment = local_environment(tmp_path, domain=5)
+    assert environment['FASTDDS_DEFAULT_PROFILES_FILE'] == '/etc/robot.xml'
+    assert environment['FASTDDS_BUILTIN_TRANSPORTS'] == 'UDPv4'
+
+
+def test_old_distributions_get_the_old_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    environment = local_environment(tmp_path, domain=5)
+    assert Path(environment['FASTRTPS_DEFAULT_PROFILES_FILE']).is_file()
+    assert 'FASTDDS_DEFAULT_PROFILES_FILE' not in environment
