@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+import ctypes
+import gc
 import os
 import sys
 import time
@@ -264,8 +266,10 @@ class DepthNode(LifecycleNode):
         worker, self._worker = self._worker, None
         if worker is None:
             return
-        if worker.stop(timeout_s) and processor is not None:
-            processor.predictor.close()
+        predictor = processor.predictor if processor is not None else None
+        if not worker.stop(timeout_s, finally_call=lambda: _free(predictor)):
+            self.get_logger().warning(
+                'the network is still at work; its memory is freed when it is done')
 
     def _on_set_parameters(self, parameters: Iterable[Parameter]) -> SetParametersResult:
         reason = refusal(parameters, configured=self._worker is not None)
@@ -314,6 +318,16 @@ class DepthNode(LifecycleNode):
         else:
             status.message = predictor.weights.description
         return status
+
+
+def _free(predictor: Any) -> None:
+    """Close a predictor and give its memory back to the system."""
+    if predictor is not None:
+        predictor.close()
+    gc.collect()
+    # The C library would keep it for later.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL('libc.so.6').malloc_trim(0)
 
 
 def main(args: list[str] | None = None, *,

@@ -38,6 +38,7 @@ class InferenceWorker:
         self._slots: dict[Hashable, Any] = {}
         self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._stopping = False
+        self._finally_call: Callable[[], None] | None = None
         # A daemon: an inference that hangs in a driver must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
@@ -92,12 +93,13 @@ class InferenceWorker:
                 if not keep_waiting():
                     raise WorkInterrupted from None
 
-    def stop(self, timeout_s: float) -> bool:
+    def stop(self, timeout_s: float, finally_call: Callable[[], None] | None = None) -> bool:
         """
         Let the thread end after what it does now.
 
         Args:
             timeout_s: how long to wait for it.
+            finally_call: the last thing the thread does, even if that is after the timeout.
 
         Returns:
             True if it ended in time.
@@ -105,6 +107,7 @@ class InferenceWorker:
         """
         with self._condition:
             self._stopping = True
+            self._finally_call = finally_call
             self._slots.clear()
             self._condition.notify()
         self._thread.join(timeout_s)
@@ -116,10 +119,7 @@ class InferenceWorker:
                 self._condition.wait_for(
                     lambda: self._stopping or self._calls or self._slots)
                 if self._stopping:
-                    calls, frames = self._calls, []
-                    for _function, future in calls:
-                        future.set_exception(WorkInterrupted())
-                    return
+                    break
                 calls, self._calls = self._calls, []
                 frames = list(self._slots.values())
                 self._slots.clear()
@@ -132,3 +132,7 @@ class InferenceWorker:
                 self._process(frames)
             # Otherwise the last frames and results stay alive until the next ones arrive.
             del frames, calls
+        for _function, future in self._calls:
+            future.set_exception(WorkInterrupted())
+        if self._finally_call is not None:
+            self._finally_call()
