@@ -92,6 +92,17 @@ def test_an_mcap_reader_by_others_understands_the_file(tmp_path: Path) -> None:
                    for i, depth_m in enumerate(depths)]
 
 
+def test_foxgloves_decoder_reads_the_messages(tmp_path: Path) -> None:
+    mcap_ros2 = pytest.importorskip('mcap_ros2.reader')
+    depths = write_depth_bag(tmp_path / 'run')
+    decoded = list(mcap_ros2.read_ros2_messages(tmp_path / 'run' / 'run.mcap',
+                                                topics=['/depth/image']))
+    assert [m.ros_msg.encoding for m in decoded] == ['32FC1'] * 3
+    assert decoded[0].ros_msg.header.stamp.nanosec == STAMP_NS % 10**9
+    pixels = np.frombuffer(decoded[0].ros_msg.data, np.float32).reshape(4, 6)
+    np.testing.assert_array_equal(pixels, depths[0])
+
+
 def test_metadata_is_what_ros2_bag_of_humble_and_later_reads(tmp_path: Path) -> None:
     write_depth_bag(tmp_path / 'run')
     info = yaml.safe_load((tmp_path / 'run' / 'metadata.yaml').read_text())[

@@ -47,7 +47,7 @@ _PRODUCT_FOLDERS = ('bag', 'log')
 # The depth node is one subscriber of the image, the recorder the other.
 _SUBSCRIBERS = 2
 # A simulated sequence longer than this is played to and fro: rendering takes longer than playing.
-_RENDERED_FRAMES = 40
+_RENDERED_FRAMES = 30
 _DRAIN_S = 15.0
 _WRITE_TIMEOUT_S = 120.0
 
@@ -143,7 +143,7 @@ class Pipeline:
         self.facts['start_s'] = round(time.monotonic() - started_s, 1)
         self._stream()
         quiet_s = 1.0 + 2e-3 * float(self._recorder.progress.get('last_latency_ms', 0.0))
-        wait_until_quiet(self._recorder, 'received', quiet_s, _DRAIN_S)
+        wait_until_quiet(self._recorder, self._received, quiet_s, _DRAIN_S)
         self.facts['model_status'] = self._recorder.progress.get('model', {})
         print('Writing the bag ...', flush=True)
         self._recorder.interrupt()
@@ -180,9 +180,8 @@ class Pipeline:
         with _bar('frames', total) as bar:
             while self._camera.exit_code is None:
                 _advance(bar, self._camera.progress.get('sent', 0))
-                received = self._recorder.progress.get('received', {})
-                bar.set_postfix({'depth': received.get('depth/image', 0),
-                                 'clouds': received.get('points', 0)}, refresh=False)
+                depth_count, cloud_count = self._received()
+                bar.set_postfix({'depth': depth_count, 'clouds': cloud_count}, refresh=False)
                 self._check_children(allowed_to_end=self._camera)
                 if time.monotonic() > deadline_s:
                     raise ProcessError('The camera process does not finish.'
@@ -190,6 +189,10 @@ class Pipeline:
                 time.sleep(0.1)
             _advance(bar, self._camera.progress.get('sent', 0))
         self._check_children(allowed_to_end=self._camera)
+
+    def _received(self) -> tuple[int, int]:
+        received = self._recorder.progress.get('received', {})
+        return received.get('depth/image', 0), received.get('points', 0)
 
     def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
         deadline_s = time.monotonic() + self._args.start_timeout

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Child processes of a command: started with parameters, watched, and never left behind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import ctypes
 from functools import partial
 import os
@@ -138,13 +138,27 @@ def _end_with_parent() -> partial[int] | None:
     return partial(prctl, _PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
-def wait_until_quiet(child: Child, key: str, quiet_s: float, timeout_s: float) -> None:
-    """Wait until a value of a child's progress has not changed for a while."""
+def wait_until_quiet(
+    child: Child, value: Callable[[], object], quiet_s: float, timeout_s: float,
+) -> None:
+    """
+    Wait until something that a child reports has not changed for a while.
+
+    Args:
+        child: Has to stay alive.
+        value: Reads what may change.
+        quiet_s: How long it has to stay the same.
+        timeout_s: When to give up waiting, without an error.
+
+    Raises:
+        ProcessError: The child has ended.
+
+    """
     deadline_s = time.monotonic() + timeout_s
-    value, since_s = child.progress.get(key), time.monotonic()
+    before, since_s = value(), time.monotonic()
     while time.monotonic() < deadline_s and time.monotonic() - since_s < quiet_s:
         if child.exit_code is not None:
             raise ProcessError(f'The {child.name} process ended too early.')
         time.sleep(0.05)
-        if child.progress.get(key) != value:
-            value, since_s = child.progress.get(key), time.monotonic()
+        if value() != before:
+            before, since_s = value(), time.monotonic()

@@ -36,7 +36,7 @@ from sensor_msgs.msg import CameraInfo, Image
 # Prepared frames beyond this are decoded on the way instead.
 _MAX_PREPARED_BYTES = 600_000_000
 _DEFAULT_RATE_HZ = 15.0
-_RENDERED_FRAMES = 40
+_RENDERED_FRAMES = 30
 # The last message is still on its way when the process ends.
 _LINGER_S = 0.5
 

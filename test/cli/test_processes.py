@@ -106,11 +106,11 @@ def test_quiet_means_that_nothing_changes(start: Callable[[str], Child]) -> None
     child = start('import time\nfrom scaledepth_ros.progress import print_progress\n'
                   'for i in range(8): print_progress(n=i); time.sleep(0.1)\ntime.sleep(60)')
     until(lambda: 'n' in child.progress)
-    wait_until_quiet(child, 'n', 0.5, 10)
+    wait_until_quiet(child, lambda: child.progress['n'], 0.5, 10)
     assert child.progress['n'] == 7
     child.stop(0.2)
     with pytest.raises(ProcessError, match='ended too early'):
-        wait_until_quiet(child, 'n', 0.5, 10)
+        wait_until_quiet(child, lambda: 0, 0.5, 10)
 
 
 def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
