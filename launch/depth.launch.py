@@ -31,7 +31,7 @@ PARAMETERS = {
     'model': ('Network preset: lite (CPU), nk (GPU), ...', None),
     'weights': ('Path of a .safetensors file instead of the weights of the preset.', None),
     'device': ('auto, cpu, cuda or cuda:N.', None),
-    'engine': ('Inference engine: auto, torch, openvino or onnxruntime.', None),
+    'engine': ('Inference engine: auto, torch or openvino.', None),
     'image_transport': ('raw, or compressed for <image>/compressed.', ['raw', 'compressed']),
     'rectified': ('The image is rectified: use P of CameraInfo, no distortion.', SWITCH),
     'horizontal_fov_deg': ('Horizontal field of view [deg] of a camera without CameraInfo.', None),
