@@ -77,15 +77,21 @@ class ColorScale:
             )
 
     def position(self, values: FloatMap | float) -> npt.NDArray[np.float64]:
-        """Give the place of values between low (0) and high (1), NaN where not finite."""
+        """
+        Give the place of values between low (0) and high (1).
+
+        NaN where a value is not finite, or has no logarithm on a logarithmic scale.
+        """
         numbers = np.asarray(values, np.float64)
+        known = np.isfinite(numbers)
         with np.errstate(divide='ignore', invalid='ignore'):
             if self.logarithmic:
+                known = known & (numbers > 0)
                 span = np.log(self.high / self.low)
                 place = np.log(np.maximum(numbers, self.low) / self.low) / span
             else:
                 place = (numbers - self.low) / (self.high - self.low)
-        return np.where(np.isfinite(numbers), np.clip(place, 0.0, 1.0), np.nan)
+        return np.where(known, np.clip(place, 0.0, 1.0), np.nan)
 
     def colorize(self, values_HW: FloatMap) -> Rgb:
         """

@@ -46,6 +46,11 @@ def test_values_outside_take_the_end_colours_and_unknown_is_grey() -> None:
     assert rgb[1, 3:, 0].tolist() == [51, 102]
 
 
+def test_what_is_no_distance_has_no_place_on_a_logarithmic_scale() -> None:
+    positions = grey_scale(1, 10, logarithmic=True).position(np.array([0.0, -3.0, 0.5, 1.0]))
+    np.testing.assert_array_equal(positions, [np.nan, np.nan, 0.0, 0.0])
+
+
 def test_near_is_red_and_far_is_blue() -> None:
     depth_m = np.geomspace(1, 10, 1000, dtype=np.float32).reshape(20, 50)
     rgb = depth_scale([depth_m]).colorize(depth_m).astype(int)
