@@ -8,19 +8,19 @@ config/depth.yaml and docs/ repeat it; tests keep them equal.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 import math
+import re
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.node import Node
-from rclpy.parameter import Parameter
 from scaledepth_ros.errors import ConfigError
 
 ANY_TIME = 'any time'
 WHEN_UNCONFIGURED = 'while unconfigured'
 AT_START = 'at start'
+
+_CAMERA_NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,14 @@ class Description:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    # With several cameras, each has its own, named <camera>.<parameter>.
+    per_camera: bool = False
 
 
 def _parameter(default: Any, text: str, *, change: str = ANY_TIME, choices: Iterable[str] = (),
-               minimum: float | None = None, maximum: float | None = None) -> Any:
-    description = Description(text, change, tuple(choices), minimum, maximum)
+               minimum: float | None = None, maximum: float | None = None,
+               per_camera: bool = False) -> Any:
+    description = Description(text, change, tuple(choices), minimum, maximum, per_camera)
     return field(default=default, metadata={'description': description})
 
 
@@ -63,21 +66,30 @@ class DepthParameters:
     device: str = _parameter(
         'auto', 'auto, cpu, cuda or cuda:N.', change=WHEN_UNCONFIGURED)
     engine: str = _parameter(
-        'auto', 'Inference engine: auto, torch, openvino or onnxruntime.',
+        'auto', 'Inference engine: auto, or the name of one that is installed, such as torch.',
         change=WHEN_UNCONFIGURED)
     precision: str = _parameter(
         'auto', 'Arithmetic of the network: auto, fp32, fp16 or bf16.',
         change=WHEN_UNCONFIGURED)
 
+    cameras: tuple[str, ...] = _parameter(
+        ('',), 'Names of the cameras; one network runs for all. The topics of a camera lie below '
+        'its name (front/image, front/points). A single empty name: topics without a name.',
+        change=WHEN_UNCONFIGURED)
+    batch_wait_ms: float = _parameter(
+        5.0, 'How long the first image waits for those of the other cameras [ms], so that the '
+        'network runs once for all.', minimum=0.0, maximum=1000.0)
     image_transport: str = _parameter(
         'raw', 'raw subscribes to image (sensor_msgs/Image), compressed to image/compressed '
         '(sensor_msgs/CompressedImage).', change=WHEN_UNCONFIGURED,
         choices=('raw', 'compressed'))
     rectified: bool = _parameter(
-        False, 'The image is rectified: use P of CameraInfo and no distortion.')
+        False, 'The image is rectified: use P of CameraInfo and no distortion.',
+        per_camera=True)
     horizontal_fov_deg: float = _parameter(
         0.0, 'Horizontal field of view [deg] to assume where no usable CameraInfo arrives; 0 '
-        'to wait for CameraInfo.', minimum=0.0, maximum=179.0)
+        'to wait for CameraInfo.', minimum=0.0, maximum=179.0,
+        per_camera=True)
     check_frame_id: bool = _parameter(
         True, "Refuse a CameraInfo whose frame_id is not the image's.")
     max_rate_hz: float = _parameter(
@@ -111,22 +123,28 @@ class DepthParameters:
         '(those that follow) or tf.', change=WHEN_UNCONFIGURED, choices=('parameters', 'tf'))
     camera_height_m: float = _parameter(
         0.0, 'Height of the camera above the floor [m]; 0: unknown, there is no scan.',
-        minimum=0.0, maximum=100.0)
+        minimum=0.0, maximum=100.0,
+        per_camera=True)
     camera_pitch_deg: float = _parameter(
         0.0, 'Pitch of the camera [deg], looking down is positive.',
-        minimum=-90.0, maximum=90.0)
+        minimum=-90.0, maximum=90.0,
+        per_camera=True)
     camera_roll_deg: float = _parameter(
         0.0, 'Roll of the camera [deg], leaning to the right is positive.',
-        minimum=-180.0, maximum=180.0)
+        minimum=-180.0, maximum=180.0,
+        per_camera=True)
     camera_yaw_deg: float = _parameter(
         0.0, 'Yaw of the camera [deg], looking to the left is positive.',
-        minimum=-180.0, maximum=180.0)
+        minimum=-180.0, maximum=180.0,
+        per_camera=True)
     camera_x_m: float = _parameter(
         0.0, 'How far the camera is in front of scan_frame_id [m].',
-        minimum=-100.0, maximum=100.0)
+        minimum=-100.0, maximum=100.0,
+        per_camera=True)
     camera_y_m: float = _parameter(
         0.0, 'How far the camera is to the left of scan_frame_id [m].',
-        minimum=-100.0, maximum=100.0)
+        minimum=-100.0, maximum=100.0,
+        per_camera=True)
     scan_angle_min_deg: float = _parameter(
         -45.0, 'Bearing of the first range [deg]; 0 is forward, left is positive.',
         minimum=-180.0, maximum=180.0)
@@ -159,6 +177,13 @@ class DepthParameters:
             raise ConfigError(
                 f'max_range_m is {self.max_range_m} and min_range_m is {self.min_range_m}; the '
                 'maximum must be larger, or 0 for no limit')
+        if not self.cameras or len(set(self.cameras)) < len(self.cameras):
+            raise ConfigError(f'cameras is {list(self.cameras)}; name each camera once')
+        for camera in self.cameras:
+            if not _CAMERA_NAME.fullmatch(camera) and self.cameras != ('',):
+                raise ConfigError(
+                    f'cameras names {camera!r}; expected letters, digits and _ (a single empty '
+                    'name stands for topics without a name)')
         for quantity in ('angle_{}_deg', '{}_height_m', 'range_{}_m'):
             least, most = (f'scan_{quantity.format(end)}' for end in ('min', 'max'))
             if getattr(self, least) >= getattr(self, most):
@@ -166,21 +191,18 @@ class DepthParameters:
                     f'{least} is {getattr(self, least)} and {most} is {getattr(self, most)}; '
                     'the maximum must be larger')
 
-    def changed(self, parameters: Iterable[Parameter]) -> DepthParameters:
+    def changed(self, values: Mapping[str, Any]) -> DepthParameters:
         """
         Return a copy with some values replaced.
 
         Args:
-            parameters: rclpy parameters; names that are not in the table are ignored.
+            values: by name, as rclpy has them.
 
         Raises:
             ConfigError: the result would not be valid.
 
         """
-        names = {name for name, _default, _description in table()}
-        return replace(self, **{
-            parameter.name: _plain(parameter.value)
-            for parameter in parameters if parameter.name in names})
+        return replace(self, **{name: plain(value) for name, value in values.items()})
 
 
 def table() -> Iterator[tuple[str, Any, Description]]:
@@ -189,7 +211,7 @@ def table() -> Iterator[tuple[str, Any, Description]]:
         yield item.name, item.default, item.metadata['description']
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn the sequence types of rclpy into tuples."""
     if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
         return value
@@ -204,70 +226,3 @@ def _check_value(name: str, value: Any, description: Description) -> None:
     if not math.isfinite(value) or not description.minimum <= value <= description.maximum:
         raise ConfigError(
             f'{name} is {value}; it must lie in {description.minimum} .. {description.maximum}')
-
-
-def declare_parameters(node: Node) -> DepthParameters:
-    """
-    Declare every parameter of the table on a node.
-
-    Args:
-        node: gets one parameter per field, with descriptor and range.
-
-    Returns:
-        The values after overrides from files and the command line.
-
-    Raises:
-        ConfigError: an override is out of range or of another type.
-
-    """
-    values = {}
-    for name, default, description in table():
-        try:
-            declared = node.declare_parameter(
-                name, default, _descriptor(name, default, description))
-        except Exception as error:  # rclpy's own types for type and range; all mean the same here
-            raise ConfigError(f'parameter {name}: {error}') from error
-        values[name] = _plain(declared.value)
-    return DepthParameters(**values)
-
-
-def _descriptor(name: str, default: Any, description: Description) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(
-        name=name, description=description.text, read_only=description.change == AT_START)
-    constraints = [f'Can be changed {description.change}.']
-    if description.choices:
-        constraints.append(f'One of: {", ".join(description.choices)}.')
-    descriptor.additional_constraints = ' '.join(constraints)
-    if description.minimum is not None and description.maximum is not None:
-        # bool is an int to Python, but no boolean has a range.
-        if isinstance(default, int):
-            descriptor.integer_range = [IntegerRange(
-                from_value=int(description.minimum), to_value=int(description.maximum), step=1)]
-        else:
-            descriptor.floating_point_range = [FloatingPointRange(
-                from_value=float(description.minimum), to_value=float(description.maximum),
-                step=0.0)]
-    return descriptor
-
-
-def refusal(parameters: Iterable[Parameter], *, configured: bool) -> str:
-    """
-    Say why parameters cannot be changed now.
-
-    Args:
-        parameters: what someone wants to set.
-        configured: the node has loaded its model.
-
-    Returns:
-        The reason, or an empty string when all may be changed.
-
-    """
-    descriptions = {name: description for name, _default, description in table()}
-    for parameter in parameters:
-        description = descriptions.get(parameter.name)
-        if description is None:
-            continue
-        if description.change == WHEN_UNCONFIGURED and configured:
-            return (f'{parameter.name} is read when the node is configured: deactivate and clean '
-                    'up first, set it, then configure again')
-    return ''
