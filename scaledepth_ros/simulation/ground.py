@@ -95,8 +95,8 @@ def foliage(rng: Rng, colour: Colour | None = None) -> Texture:
 
 def leaf_colour(rng: Rng) -> Colour:
     """Draw the green of a season, at times autumn."""
-    if rng.random() < 0.12:
-        return hsv(float(rng.uniform(0.03, 0.13)), float(rng.uniform(0.5, 0.85)), 0.55)
+    if rng.random() < 0.08:
+        return hsv(float(rng.uniform(0.05, 0.14)), float(rng.uniform(0.4, 0.75)), 0.55)
     return hsv(float(rng.uniform(0.17, 0.33)), float(rng.uniform(0.3, 0.75)),
                float(rng.uniform(0.22, 0.5)))
 

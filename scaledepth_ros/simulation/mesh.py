@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,6 +76,17 @@ class Mesh:
     def moved(self, angle_rad: float, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
         """Turn about the vertical axis, then move."""
         return self.rotated_z(angle_rad).translated(x, y, z)
+
+
+def dots(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Return the dot products of vectors (...,3); einsum is far faster than a sum over 3."""
+    return np.asarray(np.einsum('...i,...i->...', a, b))
+
+
+def units(vectors: FloatArray) -> FloatArray:
+    """Scale vectors (...,3) to length 1; zero stays zero."""
+    length = np.sqrt(np.maximum(dots(vectors, vectors), 1e-12))
+    return np.asarray(vectors / length[..., None], np.float32)
 
 
 def rotation_z(angle_rad: float) -> DoubleArray:

@@ -10,16 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.simulation.mesh import DoubleArray, FloatArray, IntArray
+from scaledepth_ros.simulation.mesh import dots, DoubleArray, FloatArray, IntArray, units
 from scaledepth_ros.simulation.scene import Scene
 from scaledepth_ros.simulation.sensor import SensorModel
-from scaledepth_ros.simulation.shading import (
-    Irradiance,
-    look_up_surfaces,
-    pixel_noise,
-    reflections,
-    Surfaces,
-)
+from scaledepth_ros.simulation.shading import Irradiance, pixel_noise, reflections
+from scaledepth_ros.simulation.surfaces import look_up_surfaces, Surfaces
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ class SimulatedCamera:
         directions = self._world_rays(matrix)
         if sky is not None:
             missed = np.setdiff1d(np.flatnonzero(self._valid), surfaces.index, True)
-            radiance[missed] = sky.radiance(_unit(directions[missed]), detail=True)
+            radiance[missed] = sky.radiance(units(directions[missed]), detail=True)
         noise = pixel_noise(height, width, rng)
         light = Irradiance(self.scene, surfaces, (height, width), noise, self._samples,
                            self._stride)
@@ -185,7 +180,7 @@ class SimulatedCamera:
             )
             colour = np.zeros((len(edge), 3), np.float32)
             if sky is not None:
-                colour[:] = sky.radiance(_unit(ray), detail=True)
+                colour[:] = sky.radiance(units(ray), detail=True)
             # The light of the pixel nearby that lies on the same surface is good enough.
             step_x, step_y = (1 if dx > 0 else -1), (1 if dy > 0 else -1)
             best = np.full(len(extra.index), np.inf, np.float32)
@@ -207,7 +202,7 @@ class SimulatedCamera:
 
 
 def _mismatch(extra: Surfaces, surfaces: Surfaces, other: IntArray) -> FloatArray:
-    normal = 1 - (extra.normal * surfaces.normal[other]).sum(1)
+    normal = 1 - dots(extra.normal, surfaces.normal[other])
     depth = np.abs(extra.distance - surfaces.distance[other]) / extra.distance
     material = (extra.material != surfaces.material[other]) * np.float32(0.2)
     total = np.where(other < 0, np.float32(1e3), normal + 5 * depth + material)
@@ -229,14 +224,10 @@ def _edges(surfaces: Surfaces, slot: IntArray, height: int, width: int) -> np.nd
         b = tuple([slice(1, None) if k == axis else slice(None) for k in range(2)])
         differs = material[a] != material[b]
         differs |= np.abs(inverse[a] - inverse[b]) > 0.04 * np.maximum(inverse[a], inverse[b])
-        differs |= (normal[a] * normal[b]).sum(-1) < 0.9
+        differs |= dots(normal[a], normal[b]) < 0.9
         edge[a] |= differs
         edge[b] |= differs
     return edge.reshape(-1)
-
-
-def _unit(vectors: FloatArray) -> FloatArray:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
 
 
 def _check_pose(pose: ArrayLike) -> DoubleArray:

@@ -5,7 +5,15 @@
 from __future__ import annotations
 
 import numpy as np
-from scaledepth_ros.simulation import clutter, fixtures, textures
+from scaledepth_ros.simulation import (
+    clutter,
+    fixtures,
+    furniture,
+    groups,
+    storage,
+    textures,
+)
+from scaledepth_ros.simulation.clutter import Maker
 from scaledepth_ros.simulation.items import Item, Style
 from scaledepth_ros.simulation.layout import Room
 from scaledepth_ros.simulation.lighting import AreaLights, Lighting, Sun
@@ -142,6 +150,7 @@ def make_room(seed: int, category: str | None = None) -> Scene:
     room.build_shell(walls, floor, ceiling, skirting)
     _corner_shafts(room, walls[0])
     recipe.furnish(room)
+    _crowd(room, recipe.public)
     _finish(room, recipe)
     bright = daylight and bool(room.lights)
     level = style.uniform(0.4, 1.2) if not bright else float(style.rng.choice([0.0, 0.3, 0.8]))
@@ -179,6 +188,28 @@ def _corner_shafts(room: Room, wall: int) -> None:
         x, y = sx * (room.width_m - side) / 2, sy * (room.depth_m - side) / 2
         if room.fits(room.footprint(shaft, 0, x, y), -0.01):
             room.put(shaft, 0.0, x, y)
+
+
+_HOME: tuple[Maker, ...] = (
+    storage.shelf, storage.low_shelf, storage.chest, storage.sideboard, storage.cupboard,
+    furniture.armchair, furniture.stool, furniture.chair, clutter.floor_plant, clutter.parcel,
+    clutter.storage_box, storage.stock_rack)
+_PUBLIC: tuple[Maker, ...] = (
+    storage.shelf, storage.low_shelf, storage.file_cabinet, storage.cupboard, storage.locker,
+    furniture.chair, furniture.table, furniture.office_chair, clutter.floor_plant,
+    clutter.parcel, storage.sideboard, storage.copier)
+
+
+def _crowd(room: Room, public: bool) -> None:
+    """Add furniture along the walls until a share of the floor is taken, as rooms fill up."""
+    style = room.style
+    wanted = style.uniform(0.05, 0.5) * room.width_m * room.depth_m
+    pool = _PUBLIC if public else _HOME
+    for _ in range(14):
+        taken = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in room.occupied)
+        if taken > wanted:
+            return
+        groups.rows_of(room, pool[style.integer(0, len(pool) - 1)], 1)
 
 
 def _finish(room: Room, recipe: Recipe) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scaledepth_ros.simulation.lighting import Lighting, ProbeGrid
+from scaledepth_ros.simulation.lighting import Lighting
 from scaledepth_ros.simulation.materials import MaterialTable
 from scaledepth_ros.simulation.mesh import DoubleArray, FloatArray, Mesh
+from scaledepth_ros.simulation.probes import ProbeGrid
 from scaledepth_ros.simulation.tracer import Tracer
 
 
@@ -47,6 +48,24 @@ class Track:
     yaw_spread_rad: float
     weight: float = 1.0
     both_ways: bool = True
+
+
+@dataclass(frozen=True)
+class CameraLoop:
+    """
+    A closed way for a camera through a room.
+
+    Args:
+        points_m: (N,3) control points of a closed uniform cubic B-spline.
+        length_m: Its length.
+        phases_rad: Four random phases of the swaying.
+        inward: Look towards the middle instead of along the way.
+    """
+
+    points_m: DoubleArray
+    length_m: float
+    phases_rad: DoubleArray
+    inward: bool
 
 
 @dataclass(frozen=True)
@@ -119,6 +138,13 @@ class Scene:
             self.lighting,
             self.mesh.bounds_m,
         )
+
+    @cached_property
+    def camera_loop(self) -> CameraLoop:
+        """Return the loop that the moving camera follows where no path is given."""
+        from scaledepth_ros.simulation.viewpoints import plan_loop
+
+        return plan_loop(self)
 
     def trajectory(self, index: int, fps: float) -> DoubleArray:
         """

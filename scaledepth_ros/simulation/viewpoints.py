@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scaledepth_ros.simulation.mesh import DoubleArray
-from scaledepth_ros.simulation.scene import Scene, Track
+from scaledepth_ros.simulation.scene import CameraLoop, Scene, Track
 
 _CLEARANCE_M = 0.3
 
@@ -204,11 +202,8 @@ def _largest_ring(
     return None
 
 
-def _plan(scene: Scene) -> dict[str, Any]:
-    """Find a closed path of free points for a scene without a given path; cached on it."""
-    cached = scene.__dict__.get('_camera_plan')
-    if cached is not None:
-        return dict(cached)
+def plan_loop(scene: Scene) -> CameraLoop:
+    """Find a closed path of free points; without any the camera turns on the spot."""
     rng = np.random.default_rng([scene.seed, 77])
     viewing = scene.viewing
     lower, upper = np.array(viewing.lower_m), np.array(viewing.upper_m)
@@ -226,10 +221,7 @@ def _plan(scene: Scene) -> dict[str, Any]:
         float(np.linalg.norm(_spline(path, a) - _spline(path, a + 0.01)))
         for a in np.arange(0, 1, 0.01)
     )
-    plan = {'path': path, 'length': max(length, 0.5), 'phase': rng.uniform(0, 6.28, 4),
-            'inward': bool(rng.random() < 0.6)}
-    scene.__dict__['_camera_plan'] = plan
-    return dict(plan)
+    return CameraLoop(path, max(length, 0.5), rng.uniform(0, 6.28, 4), bool(rng.random() < 0.6))
 
 
 def trajectory_pose(scene: Scene, index: int, fps: float) -> DoubleArray:
@@ -242,12 +234,12 @@ def trajectory_pose(scene: Scene, index: int, fps: float) -> DoubleArray:
     time = index / fps
     if scene.viewing.path_m is not None:
         return _follow(scene, time)
-    plan = _plan(scene)
-    t = time * scene.viewing.speed_m_s / plan['length']
-    position = _spline(plan['path'], t)
-    phase = plan['phase']
-    ahead = _spline(plan['path'], t + 0.03) - position
-    if plan['inward'] or np.linalg.norm(ahead) < 1e-6:
+    loop = scene.camera_loop
+    t = time * scene.viewing.speed_m_s / loop.length_m
+    position = _spline(loop.points_m, t)
+    phase = loop.phases_rad
+    ahead = _spline(loop.points_m, t + 0.03) - position
+    if loop.inward or np.linalg.norm(ahead) < 1e-6:
         lower, upper = np.array(scene.viewing.lower_m), np.array(scene.viewing.upper_m)
         offset = (lower + upper) / 2 - position[:2]
         # A target behind the middle keeps the heading steady when the camera passes it.
