@@ -18,6 +18,7 @@ import json
 from multiprocessing import get_context
 import os
 from pathlib import Path
+import time
 
 import cv2
 import numpy as np
@@ -36,6 +37,7 @@ COLUMNS = (
 # Shares of frames when all kinds are asked for; rooms vary most and are what robots see.
 KIND_SHARES = {'room': 0.70, 'corridor': 0.08, 'street': 0.22}
 _SETTINGS_FILE = 'simulate.json'
+_INDEX_INTERVAL_S = 60.0
 # Millimetres indoors; outdoors the 1/256 m of KITTI, which reaches 256 m.
 _DEPTH_SCALE = {'room': 1000.0, 'corridor': 1000.0, 'street': 256.0}
 
@@ -229,22 +231,30 @@ def write_dataset(
     waiting = [job for job in planned if _finished(folder, job) is None]
     report = progress if progress is not None else (lambda count: None)
     report(frames - sum(job.frames for job in waiting))
+    indexed_s = time.monotonic()
+
+    def finish(count: int) -> None:
+        nonlocal indexed_s
+        if time.monotonic() - indexed_s > _INDEX_INTERVAL_S:
+            # Training may start on what is there while the rest is being rendered.
+            _write_index(folder, planned)
+            indexed_s = time.monotonic()
+        report(count)
+
     if workers == 1 or len(waiting) < 2:
         for job in waiting:
-            report(_run(job, settings, folder))
+            finish(_run(job, settings, folder))
     else:
         # Fresh processes: forking a process that runs threads may hang.
         with ProcessPoolExecutor(workers, mp_context=get_context('spawn')) as pool:
             futures = [pool.submit(_run, job, settings, folder) for job in waiting]
             try:
                 for future in as_completed(futures):
-                    report(future.result())
+                    finish(future.result())
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    rows = [row for job in planned for row in _finished(folder, job) or []]
-    _write_index(folder, rows)
-    return len(rows)
+    return _write_index(folder, planned)
 
 
 def _claim(folder: Path, settings: DatasetSettings) -> None:
@@ -268,10 +278,13 @@ def _claim(folder: Path, settings: DatasetSettings) -> None:
         raise DatasetError(f'cannot use {folder} as a data set folder: {error}') from error
 
 
-def _write_index(folder: Path, rows: list[dict[str, str]]) -> None:
+def _write_index(folder: Path, planned: list[SceneJob]) -> int:
+    """List the finished scenes in the order of their numbers; return the number of frames."""
+    rows = [row for job in planned for row in _finished(folder, job) or []]
     temporary = folder / 'index.csv.part'
     with temporary.open('w', newline='') as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator='\n')
         writer.writeheader()
         writer.writerows(rows)
     os.replace(temporary, folder / 'index.csv')
+    return len(rows)

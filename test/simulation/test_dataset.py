@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scaledepth_ros.cli import simulate
 from scaledepth_ros.errors import ConfigError, DatasetError
+from scaledepth_ros.simulation import dataset
 from scaledepth_ros.simulation.dataset import (
     COLUMNS,
     DatasetSettings,
@@ -85,6 +86,20 @@ def test_an_interrupted_run_goes_on_and_a_longer_one_extends_it(tmp_path: Path) 
     assert counts[0] > 0
     assert sum(counts) == 6
     assert digest(parts) == digest(whole)
+
+
+def test_index_of_a_run_that_goes_on_lists_what_is_finished(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, '_INDEX_INTERVAL_S', 0.0)
+    seen: list[int] = []
+
+    def look(count: int) -> None:
+        if count:
+            seen.append(len(rows_of(tmp_path)))
+
+    write_dataset(tmp_path, SMALL, 6, progress=look)
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < seen[-1] == 6
 
 
 def test_a_folder_of_other_settings_is_refused(tmp_path: Path) -> None:
