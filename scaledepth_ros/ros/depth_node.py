@@ -3,9 +3,10 @@
 """The depth node: images in, metric depth and point clouds out, as a managed (lifecycle) node."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 import ctypes
+from functools import partial
 import gc
 import os
 import sys
@@ -13,18 +14,17 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
 from scaledepth_ros.errors import ConfigError, ScaleDepthError
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
-from scaledepth_ros.ros.parameters import declare_parameters, DepthParameters, refusal, table
+from scaledepth_ros.ros.parameter_store import ParameterStore
+from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
 
 PredictorFactory = Callable[[DepthParameters], Any]
@@ -36,6 +36,8 @@ _CLEANUP_TIMEOUT_S = 10.0
 _WARM_UP_SIZE = (480, 640)
 # How soon the subscriptions notice a camera with another QoS.
 _FOLLOW_PERIOD_S = 0.25
+# A camera that was silent for longer is not waited for.
+_ALIVE_S = 0.5
 
 
 def load_predictor(parameters: DepthParameters) -> Any:
@@ -81,40 +83,31 @@ class DepthNode(LifecycleNode):
         """
         super().__init__(node_name, **kwargs)
         self._predictor_factory = predictor_factory
-        self._snapshot = declare_parameters(self)
-        self._snapshot_stale = False
+        self._store = ParameterStore(
+            self, configured=lambda: self._worker is not None, changed=self._on_changed)
         self._streams: list[CameraStream] = []
         self._worker: InferenceWorker | None = None
         self._processor: FrameProcessor | None = None
         self._tf_pose: TfPose | None = None
         self._active = False
         self._model_error = ''
-        self._log = ThrottledLog(self.get_logger(), lambda: self._snapshot.log_period_s)
+        self._log = ThrottledLog(self.get_logger(), lambda: self._store.last.log_period_s)
         # Not a lifecycle publisher: a node that failed to configure has the most to report.
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # The node's own clock stands still while a simulator or a bag is paused.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics_timer = self.create_timer(
-            self._snapshot.diagnostics_period_s, self._publish_diagnostics, clock=clock)
+            self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=clock)
         self._follow_timer = self.create_timer(
             _FOLLOW_PERIOD_S, self._follow_publishers, clock=clock)
         self._autostart_timer = None
-        if self._snapshot.autostart:
+        if self.parameters.autostart:
             self._autostart_timer = self.create_timer(0.0, self._autostart, clock=clock)
-        self.add_on_set_parameters_callback(self._on_set_parameters)
 
     @property
     def parameters(self) -> DepthParameters:
         """The parameters as they are now."""
-        if self._snapshot_stale:
-            self._snapshot_stale = False
-            self._snapshot = self._snapshot.changed(
-                self.get_parameters([name for name, _default, _description in table()]))
-            self._diagnostics_timer.timer_period_ns = int(
-                self._snapshot.diagnostics_period_s * 1e9)
-            for stream in self._streams:
-                stream.refresh_calibration()
-        return self._snapshot
+        return self._store.current
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """
@@ -127,14 +120,17 @@ class DepthNode(LifecycleNode):
         parameters = self.parameters
         started_s = time.monotonic()
         self.get_logger().info(f'loading {parameters.model} ...')
-        self._worker = worker = InferenceWorker(lambda frames: self._process(frames))
+        self._worker = worker = InferenceWorker(
+            self._process, self._batch)
         try:
             if parameters.camera_pose == 'tf':
                 self._tf_pose = TfPose(self)
             predictor = worker.call(lambda: self._load(parameters), self.context.ok)
-            self._streams = [
-                CameraStream(self, '', lambda: self.parameters, self._submit, self._log,
-                             self._tf_pose or pose_from_parameters)]
+            self._store.declare_cameras(parameters.cameras)
+            for camera in parameters.cameras:
+                self._streams.append(CameraStream(
+                    self, camera, partial(self._store.of_camera, camera), self._submit,
+                    self._log, self._tf_pose or pose_from_parameters))
         except WorkInterrupted:
             # The context is gone, so rclpy could not complete the transition; leave by the way
             # that a signal takes.
@@ -237,6 +233,17 @@ class DepthNode(LifecycleNode):
         for stream in self._streams:
             stream.follow_publishers()
 
+    def _on_changed(self) -> None:
+        self._diagnostics_timer.timer_period_ns = int(self.parameters.diagnostics_period_s * 1e9)
+        for stream in self._streams:
+            stream.refresh_calibration()
+
+    def _batch(self) -> tuple[int, float]:
+        """Return how many cameras deliver, and how long to wait for all of them."""
+        now_s = time.monotonic()
+        alive = sum(now_s - stream.health.received.last_s < _ALIVE_S for stream in self._streams)
+        return alive, self._store.last.batch_wait_ms / 1e3
+
     def _submit(self, frame: Frame) -> bool:
         return self._worker is not None and self._worker.submit(frame.stream.name, frame)
 
@@ -270,17 +277,6 @@ class DepthNode(LifecycleNode):
         if not worker.stop(timeout_s, finally_call=lambda: _free(predictor)):
             self.get_logger().warning(
                 'the network is still at work; its memory is freed when it is done')
-
-    def _on_set_parameters(self, parameters: Iterable[Parameter]) -> SetParametersResult:
-        reason = refusal(parameters, configured=self._worker is not None)
-        if not reason:
-            try:
-                self.parameters.changed(parameters)
-            except ConfigError as error:
-                reason = str(error)
-        # Another callback may still refuse, so the new values are read when they are needed.
-        self._snapshot_stale = True
-        return SetParametersResult(successful=not reason, reason=reason)
 
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray()

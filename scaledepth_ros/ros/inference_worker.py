@@ -24,16 +24,20 @@ class InferenceWorker:
     never changes threads, and the executor stays free to answer while the network works.
     """
 
-    def __init__(self, process: Callable[[list[Any]], None]) -> None:
+    def __init__(self, process: Callable[[list[Any]], None],
+                 batch: Callable[[], tuple[int, float]] = lambda: (1, 0.0)) -> None:
         """
         Start the thread.
 
         Args:
             process: called in the thread with the frames that were waiting, at most one per
                 camera. It must not raise.
+            batch: tells from how many cameras frames can be expected, and how long [s] the
+                first of them waits for the others.
 
         """
         self._process = process
+        self._batch = batch
         self._condition = threading.Condition()
         self._slots: dict[Hashable, Any] = {}
         self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
@@ -118,6 +122,11 @@ class InferenceWorker:
             with self._condition:
                 self._condition.wait_for(
                     lambda: self._stopping or self._calls or self._slots)
+                if self._slots and not self._stopping:
+                    expected, wait_s = self._batch()
+                    self._condition.wait_for(
+                        lambda expected=expected: self._stopping or self._calls
+                        or len(self._slots) >= expected, wait_s)
                 if self._stopping:
                     break
                 calls, self._calls = self._calls, []

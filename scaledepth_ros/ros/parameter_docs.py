@@ -20,7 +20,8 @@ Written by `python -m scaledepth_ros.ros.parameter_docs` from
 
 *Change* says when a parameter can be set: *any time* (it acts on the next frame), *while
 unconfigured* (before `configure`, or after `cleanup`), or *at start* only. What cannot be set now
-is refused with the reason.
+is refused with the reason. With named `cameras`, those marked *Per camera* exist for each of
+them, such as `front.camera_height_m`; the plain one is then their default when they are declared.
 
 | parameter | type | default | values | change | meaning |
 |---|---|---|---|---|---|
@@ -55,10 +56,13 @@ def _row(name: str, default: Any, description: Description) -> str:
         values = f'{description.minimum:g} .. {description.maximum:g}'
     else:
         values = ''
-    shown = str(default).lower() if isinstance(default, bool) else default
-    kind = {'float': 'double', 'str': 'string', 'bool': 'bool', 'int': 'int'}[
-        type(default).__name__]
+    shown = list(default) if isinstance(default, tuple) else default
+    shown = str(shown).lower() if isinstance(default, bool) else shown
+    kind = {'float': 'double', 'str': 'string', 'bool': 'bool', 'int': 'int',
+            'tuple': 'string[]'}[type(default).__name__]
     meaning = description.text.replace('|', '\\|')
+    if description.per_camera:
+        meaning += ' Per camera.'
     return (f"| `{name}` | {kind} | {f'`{shown}`' if shown != '' else '(empty)'} | {values} "
             f'| {description.change} | {meaning} |\n')
 

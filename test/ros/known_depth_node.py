@@ -72,9 +72,12 @@ class KnownDepth:
         return Output(depth_m, np.full_like(depth_m, 0.25))
 
     def infer_batch(self, images: Any, cameras: Any) -> list[Output]:
-        """Return the known depth of each image."""
-        return [self.infer(rgb, camera)
-                for rgb, camera in zip(images, cameras, strict=True)]
+        """Return the known depth of each image; the scene tells the size of the batch."""
+        outputs = [self.infer(rgb, camera)
+                   for rgb, camera in zip(images, cameras, strict=True)]
+        for output in outputs:
+            output.scene = f'batch of {len(images)}'
+        return outputs
 
 
 if __name__ == '__main__':

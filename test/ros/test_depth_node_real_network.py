@@ -14,7 +14,7 @@ pytestmark = pytest.mark.ros
 def test_damaged_weights_then_good_ones(start, join, tmp_path):
     damaged = tmp_path / 'damaged.safetensors'
     damaged.write_bytes(b'\x40\0\0\0\0\0\0\0{"not": "a network"')
-    process = start(real=True, weights=str(damaged), device='cpu')
+    process = start(real=True, weights=str(damaged), device='cpu', engine='torch')
     peer = join()
     peer.wait_for_status('model', DiagnosticStatus.ERROR, 'damaged.safetensors', timeout_s=60)
     process.wait_for_log('cannot configure')

@@ -6,10 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rclpy.parameter import Parameter
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.ros.parameter_docs import document
-from scaledepth_ros.ros.parameters import DepthParameters, refusal, table
+from scaledepth_ros.ros.parameters import DepthParameters, table
 import yaml
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +32,11 @@ def test_yaml_holds_exactly_the_defaults():
     ({'min_range_m': -0.1}, 'min_range_m is -0.1; it must lie in'),
     ({'max_range_m': float('nan')}, 'max_range_m is nan; it must lie in'),
     ({'min_range_m': 3.0, 'max_range_m': 2.0}, 'max_range_m is 2.0 and min_range_m is 3.0'),
+    ({'scan_min_height_m': 2.0}, 'scan_min_height_m is 2.0 and scan_max_height_m is 1.8'),
+    ({'cameras': ()}, 'name each camera once'),
+    ({'cameras': ('left', 'left')}, 'name each camera once'),
+    ({'cameras': ('left', '')}, "cameras names ''"),
+    ({'cameras': ('a/b',)}, "cameras names 'a/b'"),
 ])
 def test_senseless_values_are_refused(changes, text):
     with pytest.raises(ConfigError, match=text):
@@ -41,16 +45,10 @@ def test_senseless_values_are_refused(changes, text):
 
 def test_change_keeps_the_rest():
     before = DepthParameters(point_stride=3)
-    after = before.changed([Parameter('min_range_m', value=0.5), Parameter('other', value=1)])
+    after = before.changed({'min_range_m': 0.5, 'cameras': ['left', 'right']})
     assert (after.min_range_m, after.point_stride) == (0.5, 3)
+    assert after.cameras == ('left', 'right')
     assert before.min_range_m == 0.0
-
-
-def test_network_parameters_wait_for_cleanup():
-    wanted = [Parameter('max_rate_hz', value=5.0), Parameter('weights', value='x')]
-    assert refusal(wanted, configured=False) == ''
-    assert 'weights is read when the node is configured' in refusal(wanted, configured=True)
-    assert refusal(wanted[:1], configured=True) == ''
 
 
 def test_document_is_what_the_table_says():

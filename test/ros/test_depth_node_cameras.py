@@ -1,0 +1,97 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Several cameras on one node; every test is a real process."""
+from __future__ import annotations
+
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
+import pytest
+from ros_harness import cloud_array, depth_array, make_image, make_info, wait_until
+
+pytestmark = pytest.mark.ros
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+TOPICS = ('front/depth/image', 'front/points', 'front/scene',
+          'left/depth/image', 'left/points', 'left/scene')
+
+
+def test_two_cameras_share_one_network_run(start, join):
+    start(model='known', cameras=['front', 'left'], batch_wait_ms=200.0)
+    peer = join(TOPICS)
+    peer.wait_for_outputs()
+    front = make_image(64, 48, frame_id='front_optical_frame')
+    left = make_image(80, 60, frame_id='left_optical_frame')
+    front_info, left_info = make_info(64, 48, fx=50.0), make_info(80, 60, fx=70.0)
+    peer.exchange(front, front_info, 'front/depth/image', 'front/points', prefix='front/')
+    peer.exchange(left, left_info, 'left/depth/image', 'left/points', prefix='left/')
+
+    front, left = make_image(64, 48, frame_id='front_optical_frame'), make_image(
+        80, 60, frame_id='left_optical_frame')
+    peer.send(front, prefix='front/')
+    peer.send(left, prefix='left/')
+    for image, name, fx in ((front, 'front', 50.0), (left, 'left', 70.0)):
+        cloud = wait_until(lambda image=image, name=name: peer.answer(
+            f'{name}/points', image.header.stamp))
+        depth = peer.answer(f'{name}/depth/image', image.header.stamp)
+        assert depth.header == cloud.header == image.header
+        assert depth_array(depth).shape == (image.height, image.width)
+        point = cloud_array(cloud)[20, 30]
+        np.testing.assert_allclose(
+            point['x'], 20.3 * (30 - (image.width - 1) / 2) / fx, rtol=1e-6)
+        wait_until(lambda name=name: peer.received[f'{name}/scene'][-1].data == 'batch of 2')
+
+
+def test_camera_that_stops_does_not_stall_the_others(start, join):
+    start(model='known', cameras=['front', 'left'], batch_wait_ms=1000.0, image_timeout_s=0.5)
+    peer = join(TOPICS)
+    peer.wait_for_outputs()
+    for name in ('front', 'left'):
+        peer.exchange(make_image(), make_info(), f'{name}/points', prefix=f'{name}/')
+    time.sleep(0.6)
+    started_s = time.monotonic()
+    for _ in range(10):
+        peer.exchange(make_image(), None, 'left/points', prefix='left/')
+    assert time.monotonic() - started_s < 2.0
+    peer.wait_for_status('front: camera', WARN, 'no image on /front/image')
+    peer.wait_for_status('left: camera', OK)
+
+
+def test_fault_of_one_camera_leaves_the_others_alone(start, join):
+    start(model='known', cameras=['front', 'left'])
+    peer = join(TOPICS)
+    peer.wait_for_outputs()
+    for name in ('front', 'left'):
+        peer.exchange(make_image(), make_info(), f'{name}/points', prefix=f'{name}/')
+    bad = make_image()
+    bad.encoding = 'rgb9'
+    for _ in range(5):
+        peer.send(bad, prefix='front/')
+        peer.exchange(make_image(), None, 'left/points', prefix='left/')
+    peer.wait_for_status('front: camera', ERROR, 'rgb9')
+    peer.wait_for_status('left: camera', OK)
+
+
+def test_each_camera_has_a_pose_and_field_of_view_of_its_own(start, join):
+    start('-p', 'front.horizontal_fov_deg:=90.0', model='known', cameras=['front', 'left'],
+          horizontal_fov_deg=60.0)
+    peer = join(('front/points', 'left/points'))
+    peer.wait_for_outputs()
+    assert peer.get_parameters(['front.horizontal_fov_deg', 'left.horizontal_fov_deg']) == {
+        'front.horizontal_fov_deg': 90.0, 'left.horizontal_fov_deg': 60.0}
+
+    def tangent(name):
+        cloud, = peer.exchange(make_image(), None, f'{name}/points', prefix=f'{name}/')
+        point = cloud_array(cloud)[20, 63]
+        return point['x'] / point['z'] * 32 / 31.5
+
+    assert tangent('front') == pytest.approx(np.tan(np.radians(45)), rel=1e-5)
+    assert tangent('left') == pytest.approx(np.tan(np.radians(30)), rel=1e-5)
+    result, = peer.set_parameters(horizontal_fov_deg=50.0)
+    assert not result.successful
+    assert 'set front.horizontal_fov_deg' in result.reason
+    result, = peer.set_parameters(**{'left.horizontal_fov_deg': 200.0})
+    assert not result.successful
+    result, = peer.set_parameters(**{'left.horizontal_fov_deg': 90.0})
+    assert result.successful
+    assert tangent('left') == pytest.approx(np.tan(np.radians(45)), rel=1e-5)
