@@ -114,6 +114,7 @@ class RecorderNode(Node):
             return
         folder = Path(self._values['output'])
         self._report(state='writing')
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / 'received.json').write_text(json.dumps({
             topic.name: topic.arrivals for topic in self.topics}))
         stored = sorted(
