@@ -15,12 +15,12 @@ from scaledepth_ros.training.config import TrainConfig
 from scaledepth_ros.training.distributed import Processes
 from scaledepth_ros.training.losses import ScaleDepthLoss
 from scaledepth_ros.training.optimiser import lr_factor, set_lr
+from scaledepth_ros.training.precision import forward_precision
 from timm.layers.norm_act import convert_sync_batchnorm
 import torch
 from torch import nn, Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-_DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 # Below this factor fp16 training overflows whatever is done, so the network has diverged.
 _MIN_LOSS_SCALE = 1.0
 
@@ -147,8 +147,7 @@ class TrainStep:
         image = part.image_B3HW.float()
         if config.channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        dtype = _DTYPES.get(config.precision)
-        with torch.autocast(processes.device.type, dtype=dtype, enabled=dtype is not None):
+        with forward_precision(processes.device.type, config.precision):
             outputs = self._network(image)
         outputs = [NetworkOutput(*(value.float() for value in output)) for output in outputs]
         depth = part.depth_B1HW
