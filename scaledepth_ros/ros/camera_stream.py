@@ -10,7 +10,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
-from scaledepth_ros.errors import CameraInfoError, ImageError
+from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind, ThrottledLog
@@ -71,9 +71,12 @@ class CameraStream:
             # The name that image_transport gives it, also after `image` has been remapped.
             image_topic += '/compressed'
         info_topic = node.resolve_topic_name(f'{prefix}camera_info')
-        self._info = InputSubscription(node, CameraInfo, info_topic, self._on_camera_info)
+        self._info = InputSubscription(
+            node, CameraInfo, info_topic, self._on_camera_info,
+            lambda error: self.report(FaultKind.CALIBRATION, error))
         self._image = InputSubscription(
-            node, CompressedImage if self._compressed else Image, image_topic, self._on_image)
+            node, CompressedImage if self._compressed else Image, image_topic, self._on_image,
+            lambda error: self.report(FaultKind.CAMERA, error))
         self.outputs = CameraOutputs(node, prefix, pose_source)
         self.health = CameraHealth(name, image_topic)
         self._calibration = CalibrationTracker(info_topic)
@@ -131,7 +134,9 @@ class CameraStream:
             warning: not an error yet.
 
         """
-        text = str(error) or type(error).__name__
+        text = str(error)
+        if not isinstance(error, (str, ScaleDepthError)):
+            text = f'{type(error).__name__}: {text}'
         self.health.fault(kind, text, warning=warning)
         label = f'{self.name} {kind.value}' if self.name else kind.value
         self._log.fault((self.name, kind), f'{label}: {text}', warning=warning)

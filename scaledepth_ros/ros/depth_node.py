@@ -348,8 +348,14 @@ def main(args: list[str] | None = None, *,
         return 1
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    try:
         executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception:
+        # A signal between two waits shows as an error of whatever rclpy was about to do.
+        if rclpy.ok():
+            raise
     node.stop()
     executor.shutdown(timeout_sec=0)
     node.destroy_node()

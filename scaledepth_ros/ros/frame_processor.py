@@ -51,7 +51,7 @@ class FrameProcessor:
             except (ImageError, CameraInfoError) as error:
                 frame.stream.reject(error)
             except Exception as error:
-                frame.stream.report(FaultKind.CAMERA, f'{type(error).__name__}: {error}')
+                frame.stream.report(FaultKind.CAMERA, error)
         if not decoded:
             return
         for (frame, rgb, camera), output in zip(decoded, self._infer(decoded), strict=True):

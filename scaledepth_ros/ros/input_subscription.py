@@ -28,7 +28,8 @@ class InputSubscription:
     """Keeps the newest message only; its QoS can be overridden like that of any topic."""
 
     def __init__(self, node: Node, message_type: Any, topic: str,
-                 callback: Callable[[Any], None]) -> None:
+                 callback: Callable[[Any], None],
+                 on_error: Callable[[Exception], None]) -> None:
         """
         Read the overrides; nothing is received before ``open``.
 
@@ -38,6 +39,7 @@ class InputSubscription:
             message_type: what to receive.
             topic: fully resolved name.
             callback: gets the messages, in the executor's thread.
+            on_error: gets what the callback raises; it would end the node otherwise.
 
         Raises:
             ConfigError: an override has a value that does not exist.
@@ -47,6 +49,7 @@ class InputSubscription:
         self._type = message_type
         self._topic = topic
         self._callback = callback
+        self._on_error = on_error
         self._subscription: Any = None
         self._reliability = QoSReliabilityPolicy.BEST_EFFORT
         self._override = self._declare(
@@ -73,7 +76,7 @@ class InputSubscription:
                              reliability=self._reliability,
                              durability=QoSDurabilityPolicy.VOLATILE)
         self._subscription = self._node.create_subscription(
-            self._type, self._topic, self._callback, profile)
+            self._type, self._topic, self._receive, profile)
 
     def close(self) -> None:
         """Stop to receive."""
@@ -86,6 +89,12 @@ class InputSubscription:
         if self._subscription is not None and self._reliability != self._wanted_reliability():
             self.close()
             self.open()
+
+    def _receive(self, message: Any) -> None:
+        try:
+            self._callback(message)
+        except Exception as error:
+            self._on_error(error)
 
     def publisher_count(self) -> int:
         """Return how many publishers the topic has."""

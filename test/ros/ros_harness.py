@@ -6,7 +6,7 @@ from __future__ import annotations
 import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 import fcntl
 import os
 from pathlib import Path
@@ -145,8 +145,12 @@ class Peer:
         self._thread.start()
 
     def _spin(self) -> None:
-        with suppress(rclpy.executors.ExternalShutdownException):
+        try:
             self.executor.spin()
+        except Exception:
+            # The context goes away at any point of the loop.
+            if self.context.ok():
+                raise
 
     def close(self) -> None:
         """Leave the domain."""

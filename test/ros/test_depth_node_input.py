@@ -225,6 +225,23 @@ def test_roi_and_binning_are_folded_into_the_published_camera_info(start, join):
     np.testing.assert_allclose(published.r, np.eye(3).ravel())
 
 
+def test_cloud_and_camera_info_honour_a_fisheye_lens(start, join):
+    start(model='known', flying_pixel_tolerance=0.0)
+    peer = join(('points', 'depth/camera_info'))
+    peer.wait_for_outputs()
+    info = make_info(fx=30.0)
+    info.distortion_model, info.d = 'equidistant', [0.1, -0.05, 0.02, -0.01]
+    cloud, published = peer.exchange(make_image(), info, 'points', 'depth/camera_info')
+    assert published.distortion_model == 'equidistant'
+    assert list(published.d) == [0.1, -0.05, 0.02, -0.01]
+    pixels = np.array([[[5.0, 40.0]], [[60.0, 3.0]]])
+    rays = cv2.fisheye.undistortPoints(
+        pixels, np.reshape(info.k, (3, 3)), np.array(info.d))[:, 0]
+    points = cloud_array(cloud)[[40, 3], [5, 60]]
+    np.testing.assert_allclose(points['x'] / points['z'], rays[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(points['y'] / points['z'], rays[:, 1], rtol=1e-4)
+
+
 def test_compressed_images(start, join):
     process = start(model='known', image_transport='compressed')
     peer = join()

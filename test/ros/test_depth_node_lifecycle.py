@@ -3,14 +3,25 @@
 """Lifecycle, parameters and signals of the depth node; every test is a real process."""
 from __future__ import annotations
 
+import importlib.util
 import signal
 import time
 
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
+import psutil
 import pytest
-from ros_harness import cloud_array, depth_array, make_image, make_info, wait_until
+from ros_harness import (
+    cloud_array,
+    depth_array,
+    make_image,
+    make_info,
+    OUTPUT_TYPES,
+    PACKAGE_ROOT,
+    wait_until,
+)
 from scaledepth_ros.ros.parameters import table
+import yaml
 
 pytestmark = pytest.mark.ros
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -41,6 +52,21 @@ def test_lifecycle_under_a_manager(start, join):
         peer.drop_publishers()
     assert peer.change_state('unconfigured_shutdown')
     assert peer.state() == 'finalized'
+
+
+def test_lifecycle_cycles_do_not_leak(start, join):
+    process = start(model='known', autostart=False)
+    peer = join(())
+    running = psutil.Process(process.process.pid)
+    cycle = ('configure', 'activate', 'deactivate', 'cleanup')
+    for _ in range(5):
+        assert all(peer.change_state(transition) for transition in cycle)
+    before = running.memory_info().rss, running.num_threads(), running.num_fds()
+    for _ in range(25):
+        assert all(peer.change_state(transition) for transition in cycle)
+    assert running.memory_info().rss - before[0] < 3e6
+    assert running.num_threads() <= before[1] + 1
+    assert running.num_fds() <= before[2] + 1
 
 
 def test_deactivate_during_inference_publishes_nothing_more(start, join):
@@ -152,19 +178,66 @@ def test_bad_parameter_on_the_command_line_ends_with_a_reason(start):
     assert 'depth_node: parameter max_range_m' in process.log()
 
 
-def test_qos_overrides(start, join):
-    start('-p', 'qos_overrides./points.publisher.reliability:=best_effort',
-          '-p', 'qos_overrides./image.subscription.reliability:=reliable', model='known')
+def qos_of(peer, topic):
+    wait_until(lambda: peer.node.count_publishers(topic) + peer.node.count_subscribers(topic))
+    infos = (peer.node.get_publishers_info_by_topic(topic)
+             + peer.node.get_subscriptions_info_by_topic(topic))
+    return infos[0].qos_profile
+
+
+def test_outputs_are_reliable_and_volatile(start, join):
+    start(model='known')
     peer = join(())
-    wait_until(lambda: peer.node.count_publishers('points'))
-    points = peer.node.get_publishers_info_by_topic('points')[0].qos_profile
-    depth = peer.node.get_publishers_info_by_topic('depth/image')[0].qos_profile
-    assert points.reliability.name == 'BEST_EFFORT'
-    assert depth.reliability.name == 'RELIABLE'
-    assert depth.durability.name == 'VOLATILE'
-    wait_until(lambda: peer.node.count_subscribers('image'))
-    image = peer.node.get_subscriptions_info_by_topic('image')[0].qos_profile
-    assert image.reliability.name == 'RELIABLE'
+    for topic in OUTPUT_TYPES:
+        profile = qos_of(peer, topic)
+        assert (profile.reliability.name, profile.durability.name) == ('RELIABLE', 'VOLATILE')
+
+
+def test_qos_of_every_topic_can_be_overridden(start, join):
+    overrides = [('publisher', topic, 'best_effort') for topic in OUTPUT_TYPES]
+    overrides += [('subscription', topic, 'reliable') for topic in ('image', 'camera_info')]
+    start(*(part for kind, topic, value in overrides
+            for part in ('-p', f'qos_overrides./{topic}.{kind}.reliability:={value}')),
+          model='known')
+    peer = join(())
+    for _kind, topic, value in overrides:
+        assert qos_of(peer, topic).reliability.name.lower() == value
+
+
+def test_qos_override_that_does_not_exist(start, join):
+    process = start('-p', 'qos_overrides./image.subscription.reliability:=sometimes',
+                    model='known')
+    process.wait_for_log("reliability is 'sometimes'; choose one of auto, reliable, best_effort")
+    assert join(()).state() == 'unconfigured'
+
+
+def test_defaults_file_and_dump_can_be_loaded(start, join, tmp_path):
+    """config/depth.yaml as a user edits it; then what `ros2 param dump` would write."""
+    edited = tmp_path / 'edited.yaml'
+    edited.write_text((PACKAGE_ROOT / 'config' / 'depth.yaml').read_text()
+                      .replace("model: 'lite'", "model: 'known'")
+                      .replace('point_stride: 1', 'point_stride: 2'))
+    process = start('--params-file', str(edited))
+    peer = join(())
+    peer.wait_for_state('active')
+    names = [name for name in peer.parameter_names() if name != 'use_sim_time']
+    values = peer.get_parameters(names)
+    assert (values['model'], values['point_stride'], values['cameras']) == ('known', 2, [''])
+    assert values['qos_overrides./image.subscription.reliability'] == 'auto'
+    process.stop()
+    dump = tmp_path / 'dump.yaml'
+    dump.write_text(yaml.safe_dump({'/depth': {'ros__parameters': values}}))
+    start('--params-file', str(dump))
+    wait_until(lambda: peer.get_parameters(['point_stride'])['point_stride'] == 2)
+    assert peer.get_parameters(names) == values
+
+
+def test_scan_from_tf_says_when_tf_is_not_installed(start, join):
+    if importlib.util.find_spec('tf2_ros'):
+        pytest.skip('tf2_ros is installed here')
+    process = start(model='known', camera_pose='tf')
+    process.wait_for_log('cannot configure: camera_pose is tf, but tf2_ros cannot be imported')
+    assert join(()).state() == 'unconfigured'
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
