@@ -85,7 +85,8 @@ demo: $(STAMP)  ## run the pipeline on a simulated camera, or on SOURCE=, and wr
 .PHONY: test
 test: lint types  ## lint, type check and run the tests (PYTEST_ARGS= is passed on)
 	@echo '==> pytest'
-	"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+	# Several processes at a time share the cores; threads of each would wait for each other.
+	OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" "$(BIN)/python" -m pytest $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(STAMP)  ## check the style (ruff, as strict as ament_flake8 and ament_pep257)
