@@ -60,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:N [auto]')
     parser.add_argument('--engine', default='auto', help='inference engine [auto]')
     parser.add_argument('--precision', default='auto', help='auto, fp32, fp16, bf16 [auto]')
+    parser.add_argument('--mode', default='whole', choices=('whole', 'slide_flip'),
+                        help='slide_flip: the published test-time augmentation of nk [whole]')
     parser.add_argument('--json', action='store_true', help='print JSON instead of tables')
     parser.add_argument(
         '--worst', type=int, default=0, metavar='N',
@@ -100,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     average = args.average or ('scenes' if name is None else 'frames')
     predictor = Predictor(
         args.model, weights=args.weights, device=args.device, engine=args.engine,
-        precision=args.precision)
+        precision=args.precision, mode=args.mode)
     try:
         model_protocol = _for_predictor(protocol, predictor)
         evaluation = evaluate(

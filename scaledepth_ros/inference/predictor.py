@@ -11,17 +11,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.errors import DeviceError, ImageError
-from scaledepth_ros.inference.engines import Engine
+from scaledepth_ros.errors import ConfigError, DeviceError, ImageError
+from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats
 from scaledepth_ros.inference.engines.select import make_engine
-from scaledepth_ros.model.build import build_model, preset, PRESETS
+from scaledepth_ros.inference.sliding_window import slide_flip
+from scaledepth_ros.model.build import build_model, preset
 from scaledepth_ros.model.checkpoint import load_model, WeightsInfo
 from scaledepth_ros.model.scaledepth import DepthOutput, ScaleDepth
 from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
 from scaledepth_ros.preprocessing import check_rgb, network_size, to_network_input
 import torch
 
+MODES = ('whole', 'slide_flip')
 _RANDOM_SEED = 0
+# The published test configuration of -NK, (height, width) in pixels.
+_CROP = (352, 512)
+_STRIDE = (160, 160)
 
 
 class Predictor:
@@ -30,23 +35,33 @@ class Predictor:
 
     Args:
         model: Preset name ('lite', 'nk', 'n', 'k') or the path of a .safetensors model file.
-        weights: Model file to use instead of the preset's own.
+        weights: Model file to use instead of the preset's own; its configuration counts.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         engine: 'auto', 'torch' or 'openvino'; 'auto' is OpenVINO on a CPU that has it.
         precision: 'auto', 'fp32', 'bf16' or 'fp16'; 'auto' is fp16 on CUDA and fp32 elsewhere.
+        mode: 'whole', or 'slide_flip' for the published test-time augmentation of -NK, which
+            takes eight network runs for a 640 x 480 image and is not meant for robots.
 
     Raises:
-        CheckpointError: A weights file is missing, damaged or of another network.
-        ConfigError: An unknown model, engine or precision.
+        CheckpointError: A weights file is missing or damaged.
+        ConfigError: An unknown model, engine, precision or mode, or slide_flip with a network
+            that resizes its images.
         DeviceError: The device or the engine is absent, or the engine computes something else.
     """
 
     def __init__(
         self, model: str = 'lite', *, weights: str | Path | None = None, device: str = 'auto',
-        engine: str = 'auto', precision: str = 'auto',
+        engine: str = 'auto', precision: str = 'auto', mode: str = 'whole',
     ) -> None:
+        if mode not in MODES:
+            raise ConfigError(f'mode is {mode!r}; expected one of {MODES}.')
         network, self.weights = load_network(model, weights)
         self.config = network.config
+        if mode == 'slide_flip' and self.config.input_pixels is not None:
+            raise ConfigError(
+                f'mode slide_flip cuts windows of {_CROP[1]} x {_CROP[0]} out of the image, but '
+                f'{model} resizes it; use mode whole, or model nk, n or k.')
+        self.mode = mode
         self.max_depth_m = network.config.max_depth_m
         self._has_scenes = bool(network.scene_scale.text_embeddings.any())
         self._engine: Engine | None
@@ -94,9 +109,10 @@ class Predictor:
                 camera.check_image(*rgb.shape[:2])
             groups.setdefault(self.network_size(*rgb.shape[:2]), []).append(index)
         outputs: dict[int, DepthOutput] = {}
+        engine = self._running_engine()
         for size, indices in groups.items():
             batch = np.stack([to_network_input(images[index], size) for index in indices])
-            said = self._running_engine().run(batch)
+            said = engine.run(batch) if self.mode == 'whole' else _run_windows(engine, batch)
             for row, index in enumerate(indices):
                 scale_m = float(said.scale_m[row, 0]) * self._focal_ratio(cameras[index], size)
                 outputs[index] = self._output(
@@ -139,7 +155,7 @@ class Predictor:
         relative = _resize(relative, height, width)
         deviation = _resize(deviation, height, width)
         depth_m = relative * np.float32(scale_m)
-        if not np.isfinite(scale_m) or not np.isfinite(depth_m[0, 0]):
+        if not np.isfinite(depth_m.sum()):
             depth_m[~np.isfinite(depth_m)] = np.nan
         probabilities = None
         if self._has_scenes:
@@ -151,6 +167,26 @@ class Predictor:
             scene=(SCENE_CATEGORIES[int(probabilities.argmax())]
                    if probabilities is not None else None),
             scene_probabilities=probabilities)
+
+
+def _run_windows(engine: Engine, batch: Floats) -> EngineOutput:
+    """Return what windows of a batch say together; S is the mean of the windows' scales."""
+    scales, logits = [], []
+
+    def run(window: Floats) -> Floats:
+        said = engine.run(window)
+        scales.append(said.scale_m)
+        logits.append(said.scene_logits)
+        metres = said.scale_m[..., None, None] * np.concatenate(
+            (said.relative_depth, said.deviation), axis=1)
+        return np.stack([[_resize(channel, *window.shape[2:]) for channel in image]
+                         for image in metres])
+
+    metres = slide_flip(run, batch, crop=_CROP, stride=_STRIDE)
+    scale_m = np.stack(scales).mean(axis=0)
+    relative = metres / scale_m[..., None, None]
+    return EngineOutput(
+        relative[:, :1], relative[:, 1:], scale_m, np.stack(logits).mean(axis=0))
 
 
 def _resize(
@@ -166,10 +202,10 @@ def load_network(model: str, weights: str | Path | None) -> tuple[ScaleDepth, We
 
     Args:
         model: Preset name or the path of a model file.
-        weights: Model file to use instead of the preset's own.
+        weights: Model file to use instead of the preset's own; its configuration counts.
 
     Raises:
-        CheckpointError: A weights file is missing, damaged or of another network.
+        CheckpointError: A weights file is missing or damaged.
         ConfigError: The model is neither a preset nor a model file.
     """
     if weights is None and model.endswith('.safetensors'):
@@ -184,7 +220,7 @@ def load_network(model: str, weights: str | Path | None) -> tuple[ScaleDepth, We
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_RANDOM_SEED)
         network = build_model(config).eval()
-    return network, WeightsInfo(description=f'{model}: random (untrained)', trained=False)
-
-
-__all__ = ['load_network', 'Predictor', 'PRESETS']
+    description = f'{model}: random (untrained)'
+    if model == 'nk':
+        description += "; import-checkpoint makes weights from the authors' iter_40000.pth"
+    return network, WeightsInfo(description=description, trained=False)

@@ -18,6 +18,8 @@ from scaledepth_ros.errors import (
     ImageError,
 )
 from scaledepth_ros.inference.predictor import load_network
+from scaledepth_ros.model.build import build_model, preset
+from scaledepth_ros.model.checkpoint import save_model
 from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
 from scaledepth_ros.preprocessing import network_size, to_network_input
 import torch
@@ -50,6 +52,27 @@ def test_output_is_what_the_network_says_resized(
         said.relative_depth * said.scale_m[..., None, None], (480, 640), mode='bilinear')
     np.testing.assert_allclose(
         torch_predictor.infer(rgb).depth_m, expected[0, 0].numpy(), rtol=1e-4)
+
+
+def test_slide_flip_is_the_mean_of_windows_and_their_mirror_images(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = dataclasses.replace(preset('lite'), input_pixels=None, canonical_focal_px=None)
+    path = tmp_path / 'window.safetensors'
+    save_model(build_model(config), path, description='random, for tests', trained=False)
+    rgb = np.random.default_rng(0).integers(0, 255, (352, 600, 3), np.uint8)
+    whole = Predictor(str(path), engine='torch')
+    total, count = np.zeros((352, 600)), np.zeros(600)
+    scales = []
+    for x in (0, 88):
+        window = np.ascontiguousarray(rgb[:, x:x + 512])
+        seen = whole.infer(window)
+        mirrored = whole.infer(np.ascontiguousarray(window[:, ::-1]))
+        total[:, x:x + 512] += seen.depth_m + mirrored.depth_m[:, ::-1]
+        count[x:x + 512] += 2
+        scales += [seen.scale_m, mirrored.scale_m]
+    slid = Predictor(str(path), engine='torch', mode='slide_flip').infer(rgb)
+    np.testing.assert_allclose(slid.depth_m, total / count, rtol=1e-4)
+    assert slid.scale_m == pytest.approx(np.mean(scales), rel=1e-5)
 
 
 def test_depth_grows_with_the_focal_length(torch_predictor: Predictor, rgb: Rgb) -> None:
@@ -114,6 +137,8 @@ def test_weights_say_where_they_come_from(model_file: Path) -> None:
     ({'weights': '/nowhere/model.safetensors'}, CheckpointError, 'does not exist'),
     ({'engine': 'abacus'}, ConfigError, 'abacus'),
     ({'precision': 'fp8'}, ConfigError, 'fp8'),
+    ({'mode': 'zigzag'}, ConfigError, 'zigzag'),
+    ({'mode': 'slide_flip'}, ConfigError, 'lite resizes'),
     ({'device': 'toaster'}, DeviceError, 'toaster'),
     ({'device': 'cuda:77'}, DeviceError, 'cuda:77'),
 ])

@@ -54,7 +54,7 @@ def make_engine(
     if engine == 'torch' or not on_cpu or (engine == 'auto' and not find_spec('openvino')):
         return TorchEngine(model, torch_device, precision), precision
     frame = _check_frame(*check_size)
-    expected = TorchEngine(model, 'cpu', 'fp32').run(frame)
+    expected = TorchEngine(model, 'cpu', 'fp32', packed=False).run(frame)
     try:
         candidate = OpenVinoEngine(model, precision)
         said = candidate.run(frame)

@@ -6,6 +6,8 @@ import gc
 
 from scaledepth_ros.errors import DeviceError
 from scaledepth_ros.inference.engines import EngineOutput, Floats
+from scaledepth_ros.inference.engines.prepacked import prepack
+from scaledepth_ros.model.deformable_attention import DeformableAttention
 from scaledepth_ros.model.scaledepth import ScaleDepth
 import torch
 
@@ -42,17 +44,26 @@ class TorchEngine:
         model: Network in evaluation mode; the engine takes it over.
         device: 'cpu' or 'cuda[:N]', from pick_device.
         precision: 'fp32', 'bf16' or 'fp16' for matrix products; outputs are float32.
+        packed: Whether linear layers on a CPU may be replaced by faster ones; the model can
+            then be used by this engine only.
     """
 
     name = 'torch'
 
-    def __init__(self, model: ScaleDepth, device: str, precision: str) -> None:
+    def __init__(
+        self, model: ScaleDepth, device: str, precision: str, *, packed: bool = True,
+    ) -> None:
         self.device = device
         self._dtype = PRECISIONS[precision]
         self._autocast = self._dtype != torch.float32
         module: torch.nn.Module = model.requires_grad_(False).to(device)
+        for part in model.modules():
+            if isinstance(part, DeformableAttention):
+                part.sampling = 'auto'
         # The layout that convolutions run fastest in.
         self._model = module.to(memory_format=torch.channels_last)
+        if packed and device == 'cpu':
+            prepack(model, self._dtype)
 
     def run(self, image_B3HW: Floats) -> EngineOutput:
         """Return what the network says of RGB images, 0 to 255."""
