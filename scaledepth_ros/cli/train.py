@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train; returns 0 when the run or its wanted part is done."""
     # torch and the trainer load only when this command runs.
+    from scaledepth_ros.training.allocator import keep_freed_memory
     from scaledepth_ros.training.config import config_from_mapping
     from scaledepth_ros.training.config_io import apply_overrides, read_yaml
     from scaledepth_ros.training.distributed import joined_processes
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     options = RunOptions(
         output=args.output, resume=args.resume, stop_at=args.stop_at, minutes=args.minutes,
         command=shlex.join(sys.argv))
+    keep_freed_memory()
     with joined_processes(args.device) as processes:
         Trainer(config, options, processes).run()
     return 0
