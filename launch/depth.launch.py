@@ -1,12 +1,15 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
 r"""
-Start the depth node for one camera.
+Start the depth node for one camera or for several.
 
 For example::
 
     ros2 launch scaledepth_ros depth.launch.py \
         image:=/camera/image_raw camera_info:=/camera/camera_info rviz:=true
+
+    ros2 launch scaledepth_ros depth.launch.py cameras:=front,left \
+        image:='/{camera}/image_raw' camera_info:='/{camera}/camera_info'
 """
 from __future__ import annotations
 
@@ -36,6 +39,9 @@ PARAMETERS = {
     'rectified': ('The image is rectified: use P of CameraInfo, no distortion.', SWITCH),
     'horizontal_fov_deg': ('Horizontal field of view [deg] of a camera without CameraInfo.', None),
     'max_rate_hz': ('Skip images that arrive faster than this [Hz].', None),
+    'camera_height_m': ('Height of the camera above the floor [m], for scan.', None),
+    'camera_pitch_deg': ('Pitch of the camera [deg], looking down is positive, for scan.', None),
+    'camera_pose': ('Where the pose of the camera for scan comes from.', ['parameters', 'tf']),
     'use_sim_time': ('Use the clock of a simulator or a bag.', SWITCH),
 }
 
@@ -48,10 +54,18 @@ def arguments() -> list[DeclareLaunchArgument]:
         [FindPackageShare('scaledepth_ros'), 'config', 'depth.rviz'])
     return [
         DeclareLaunchArgument(
-            'image', default_value='image', description='Topic of the camera image.'),
+            'cameras', default_value='',
+            description='Names of several cameras, separated by commas; their outputs are '
+                        '<name>/depth/image, <name>/points, ... Empty: one camera, or as in '
+                        'params_file.'),
         DeclareLaunchArgument(
-            'camera_info', default_value='camera_info',
-            description='Topic of its sensor_msgs/CameraInfo.'),
+            'image', default_value='',
+            description='Topic of the camera image, with {camera} for its name if there are '
+                        'several. Empty: image, or <name>/image.'),
+        DeclareLaunchArgument(
+            'camera_info', default_value='',
+            description='Topic of its sensor_msgs/CameraInfo, likewise. Empty: camera_info, or '
+                        '<name>/camera_info.'),
         DeclareLaunchArgument(
             'namespace', default_value='',
             description='Namespace of the node and of its outputs depth/image, points, ...'),
@@ -86,6 +100,9 @@ def start(context: LaunchContext) -> list[Any]:
         text = context.launch_configurations[name]
         if text:
             overrides[name] = typed(name, text)
+    cameras = [name.strip() for name in context.launch_configurations['cameras'].split(',')]
+    if cameras != ['']:
+        overrides['cameras'] = cameras
     actions: list[Any] = []
     large_data = context.launch_configurations['large_data'] == 'true'
     if large_data and TRANSPORTS not in context.environment:
@@ -94,21 +111,34 @@ def start(context: LaunchContext) -> list[Any]:
         package='scaledepth_ros', executable='depth_node',
         name=LaunchConfiguration('name'), namespace=LaunchConfiguration('namespace'),
         parameters=[ParameterFile(LaunchConfiguration('params_file')), overrides],
-        remappings=[('image', LaunchConfiguration('image')),
-                    ('camera_info', LaunchConfiguration('camera_info'))],
+        remappings=[*remappings(context, cameras, 'image'),
+                    *remappings(context, cameras, 'camera_info')],
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
         output='screen', emulate_tty=True))
     actions.append(Node(
         package='rviz2', executable='rviz2', namespace=LaunchConfiguration('namespace'),
         arguments=['-d', LaunchConfiguration('rviz_config')], output='log',
-        remappings=[('image', LaunchConfiguration('image'))],
+        remappings=remappings(context, cameras[:1], 'image'),
         condition=IfCondition(LaunchConfiguration('rviz'))))
     return actions
 
 
+def remappings(
+        context: LaunchContext, cameras: list[str], topic: str) -> list[tuple[str, str]]:
+    """Return where each camera publishes a topic."""
+    place = context.launch_configurations[topic]
+    if not place:
+        return []
+    if len(cameras) > 1 and '{camera}' not in place:
+        raise RuntimeError(f'{topic}:={place} would be the same for all of cameras:='
+                           f'{",".join(cameras)}; write {{camera}} where the name belongs')
+    return [(f'{camera}/{topic}'.lstrip('/'), place.replace('{camera}', camera))
+            for camera in cameras]
+
+
 def typed(name: str, text: str) -> Any:
     """Return the value that a launch argument means, with the type of its parameter."""
-    if name in ('horizontal_fov_deg', 'max_rate_hz'):
+    if name.endswith(('_deg', '_hz', '_m')):
         try:
             return float(text)
         except ValueError:

@@ -85,6 +85,11 @@ class CameraStream:
         self._next_due_s = 0.0
         self._last_stamp_ns = 0
 
+    @property
+    def description(self) -> str:
+        """The topics it listens to."""
+        return f'{self._image.topic} and {self._info.topic}'
+
     def subscribe(self) -> None:
         """Start to receive."""
         self._info.open()

@@ -166,6 +166,7 @@ class DepthNode(LifecycleNode):
         self._processor.enabled = True
         for stream in self._streams:
             stream.subscribe()
+            self.get_logger().info(f'listening to {stream.description}')
         self._active = True
         return super().on_activate(state)
 
@@ -274,7 +275,8 @@ class DepthNode(LifecycleNode):
         if worker is None:
             return
         predictor = processor.predictor if processor is not None else None
-        if not worker.stop(timeout_s, finally_call=lambda: _free(predictor)):
+        stopped = worker.stop(timeout_s, finally_call=lambda: _free(predictor))
+        if not stopped and self.context.ok():
             self.get_logger().warning(
                 'the network is still at work; its memory is freed when it is done')
 
@@ -302,6 +304,7 @@ class DepthNode(LifecycleNode):
         predictor = processor.predictor
         values |= {'weights': predictor.weights.description, 'sha256': predictor.weights.sha256,
                    'device': predictor.device, 'engine': predictor.engine,
+                   'precision': predictor.precision,
                    'largest depth [m]': predictor.max_depth_m}
         status = make_status('model', str(predictor.device), values)
         faults = [stream.health.faults[FaultKind.MODEL] for stream in self._streams

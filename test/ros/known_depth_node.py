@@ -43,7 +43,7 @@ class Weights:
 class KnownDepth:
     """Stands where the Predictor stands."""
 
-    device, engine, max_depth_m, weights = 'cpu', 'test', 40.0, Weights()
+    device, engine, precision, max_depth_m, weights = 'cpu', 'test', 'fp32', 40.0, Weights()
 
     def __init__(self, parameters: DepthParameters) -> None:
         self._behaviour = parameters.model

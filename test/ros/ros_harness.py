@@ -88,6 +88,13 @@ class DepthProcess:
         """Wait until it has printed a text."""
         wait_until(lambda: text in self.log(), timeout_s, lambda: f'{text!r} in\n{self.log()}')
 
+    def footprint(self) -> tuple[int, int, int]:
+        """Return resident memory [kB], number of threads and number of open files."""
+        folder = Path('/proc') / str(self.process.pid)
+        status = dict(line.split(':', 1) for line in (folder / 'status').read_text().splitlines())
+        return (int(status['VmRSS'].split()[0]), int(status['Threads']),
+                len(list((folder / 'fd').iterdir())))
+
     def stop(self, number: int = signal.SIGINT, timeout_s: float = 10.0) -> float:
         """Send a signal and return how long it took to exit [s]."""
         started_s = time.monotonic()

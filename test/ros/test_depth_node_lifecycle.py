@@ -9,7 +9,6 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
-import psutil
 import pytest
 from ros_harness import (
     cloud_array,
@@ -57,16 +56,16 @@ def test_lifecycle_under_a_manager(start, join):
 def test_lifecycle_cycles_do_not_leak(start, join):
     process = start(model='known', autostart=False)
     peer = join(())
-    running = psutil.Process(process.process.pid)
     cycle = ('configure', 'activate', 'deactivate', 'cleanup')
     for _ in range(5):
         assert all(peer.change_state(transition) for transition in cycle)
-    before = running.memory_info().rss, running.num_threads(), running.num_fds()
+    resident_kb, threads, files = process.footprint()
     for _ in range(25):
         assert all(peer.change_state(transition) for transition in cycle)
-    assert running.memory_info().rss - before[0] < 3e6
-    assert running.num_threads() <= before[1] + 1
-    assert running.num_fds() <= before[2] + 1
+    after = process.footprint()
+    assert after[0] - resident_kb < 3000
+    assert after[1] <= threads + 1
+    assert after[2] <= files + 1
 
 
 def test_deactivate_during_inference_publishes_nothing_more(start, join):
