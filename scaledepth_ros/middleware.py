@@ -15,20 +15,22 @@ profile file is honoured in either case.
 import os
 from pathlib import Path
 import random
+import shutil
 import socket
 
 from scaledepth_ros.errors import ConfigError
 
-# Room for two frames of VGA cloud, depth, uncertainty and image; pages are taken when touched,
-# so that three such processes fit the 64 MB of /dev/shm that containers give.
-_SEGMENT_BYTES = 16 * 2**20
-_PROFILE = f"""<?xml version="1.0" encoding="UTF-8"?>
+# A frame of VGA cloud, depth, uncertainty and image has 8 MB, one of HD seven times that. Each
+# process has a segment, whose pages are taken when they are first used.
+_SEGMENT_BYTES = (8 * 2**20, 64 * 2**20)
+_SHARED_MEMORY = Path('/dev/shm')
+_PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <profiles xmlns="http://www.eprosima.com">
   <transport_descriptors>
     <transport_descriptor>
       <transport_id>shared_memory</transport_id>
       <type>SHM</type>
-      <segment_size>{_SEGMENT_BYTES}</segment_size>
+      <segment_size>{segment_bytes}</segment_size>
     </transport_descriptor>
     <transport_descriptor>
       <transport_id>udp</transport_id>
@@ -79,6 +81,17 @@ def free_domain() -> int:
     )
 
 
+def segment_bytes() -> int:
+    """Give the size of a process's shared-memory segment: a quarter of what is free, bounded."""
+    smallest, largest = _SEGMENT_BYTES
+    try:
+        free = shutil.disk_usage(_SHARED_MEMORY).free
+    except OSError:
+        return smallest
+    # Containers have 64 MB by default, shared by the three processes of the demo.
+    return min(max(free // 4, smallest), largest)
+
+
 def local_environment(folder: Path, *, domain: int | None = None) -> dict[str, str]:
     """
     Copy this process's environment and make it one for local ROS processes.
@@ -99,7 +112,7 @@ def local_environment(folder: Path, *, domain: int | None = None) -> dict[str, s
     variables = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
     if not any(environment.get(variable) for variable in variables):
         profile = folder / 'fastdds.xml'
-        profile.write_text(_PROFILE)
+        profile.write_text(_PROFILE.format(segment_bytes=segment_bytes()))
         is_old = environment.get('ROS_DISTRO') in _FAST_DDS_2
         environment[variables[1] if is_old else variables[0]] = str(profile.resolve())
     return environment

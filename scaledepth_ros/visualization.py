@@ -34,6 +34,8 @@ _LINE_HEIGHT = 22
 _MARGIN = 12
 _GAP = 10
 _BAR_HEIGHT = 14
+# Below this share of known pixels a map is drawn as dots.
+_SPARSE_SHARE = 0.2
 
 
 def _lut(colormap: int, *, reverse: bool = False) -> Rgb:
@@ -298,7 +300,7 @@ def _text_line(width: int, texts: Sequence[tuple[int, str]], *, bold: bool = Fal
 def _fit(cell: Rgb | FloatMap, scale: ColorScale | None, width: int) -> Rgb:
     picture: npt.NDArray[Any] = np.asarray(cell)
     if scale is not None:
-        picture = scale.colorize(picture)
+        picture = scale.colorize(_enlarge_dots(picture, width))
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         raise ImageError(
             f'A picture of a strip has shape {picture.shape} and type {picture.dtype}; expected '
@@ -308,6 +310,17 @@ def _fit(cell: Rgb | FloatMap, scale: ColorScale | None, width: int) -> Rgb:
     shrinks = width < picture.shape[1]
     return np.asarray(cv2.resize(picture, (width, height),
                                  interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST))
+
+
+def _enlarge_dots(values_HW: FloatMap, width: int) -> FloatMap:
+    """Spread the points of a sparse map, such as a lidar's, which shrinking would wipe out."""
+    known = np.isfinite(values_HW)
+    if not known.any() or known.mean() > _SPARSE_SHARE:
+        return values_HW
+    side = 1 + 2 * -(-values_HW.shape[1] // width)
+    lowest = np.where(known, values_HW, -np.inf).astype(np.float32)
+    spread = cv2.dilate(lowest, np.ones((side, side), np.uint8))
+    return np.where(known, values_HW, spread)
 
 
 def write_picture(path: str | Path, rgb_HW3: Rgb) -> None:

@@ -5,6 +5,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 import socket
+from types import SimpleNamespace
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -49,7 +50,23 @@ def test_real_domains_lie_below_the_ephemeral_ports() -> None:
     assert 7400 + 250 * domain + 10 < 32768
 
 
-def test_environment_stays_local_and_holds_two_frames(tmp_path: Path) -> None:
+@pytest.mark.parametrize(('free_megabytes', 'expected'), [(10, 8), (64, 16), (4000, 64)])
+def test_segment_follows_the_free_shared_memory(
+    free_megabytes: int, expected: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('shutil.disk_usage',
+                        lambda _: SimpleNamespace(free=free_megabytes * 2**20))
+    assert middleware.segment_bytes() == expected * 2**20
+
+
+def test_a_machine_without_shared_memory_gets_the_smallest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(middleware, '_SHARED_MEMORY', tmp_path / 'absent')
+    assert middleware.segment_bytes() == 8 * 2**20
+
+
+def test_environment_stays_local_and_holds_a_frame(tmp_path: Path) -> None:
     environment = local_environment(tmp_path, domain=5)
     assert environment['ROS_DOMAIN_ID'] == '5'
     assert environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
@@ -58,7 +75,7 @@ def test_environment_stays_local_and_holds_two_frames(tmp_path: Path) -> None:
     root = ElementTree.parse(environment['FASTDDS_DEFAULT_PROFILES_FILE']).getroot()
     found = {element.tag.split('}')[1]: element.text for element in root.iter()}
     vga_frame_bytes = 640 * 480 * (16 + 4 + 4 + 3)
-    assert int(found['segment_size'] or 0) >= 2 * vga_frame_bytes
+    assert int(found['segment_size'] or 0) >= vga_frame_bytes
     assert found['useBuiltinTransports'] == 'false'
 
 

@@ -149,6 +149,23 @@ def test_a_strip_shows_each_picture_in_its_place() -> None:
     assert (strip[:, half:] == (200, 0, 0)).all(axis=-1).sum() == 0
 
 
+def test_single_points_of_a_sparse_map_survive_shrinking() -> None:
+    values = np.full((400, 800), np.nan)
+    values[100, 200] = 1.0
+    scale = grey_scale(0, 2)
+    strip = draw_strip([], [Column(title='', scale=scale)], [Row(caption='', cells=[values])],
+                       cell_width=100)
+    # Drawn 17 pixels wide before shrinking by 8, so at least one pixel keeps its colour.
+    rows, columns = np.nonzero((strip[:, :, 0] == 128) & (strip[:, :, 1] == 128))
+    assert rows.size >= 1
+    assert abs(columns.mean() - (12 + 200 / 8)) < 2
+    dense = np.full((400, 800), 1.0)
+    dense[100:103, 200:203] = np.nan
+    shown = draw_strip([], [Column(title='', scale=scale)], [Row(caption='', cells=[dense])],
+                       cell_width=800)
+    assert (shown == NO_VALUE_RGB).all(axis=-1).sum() >= 9
+
+
 def test_a_strip_of_unlike_parts_is_refused() -> None:
     picture = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(ImageError, match='has 2 pictures; expected one for each of the 1'):

@@ -222,7 +222,7 @@ class Pipeline:
 
 def _bar(title: str, total: int | None) -> Any:
     # disable=None: no bar where the output is not a terminal.
-    return tqdm(desc=title, total=total, unit='', leave=False, disable=None)
+    return tqdm(desc=title, total=total, unit=' frames', leave=False, disable=None)
 
 
 def _advance(bar: Any, count: int) -> None:
