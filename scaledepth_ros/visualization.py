@@ -319,7 +319,7 @@ def _enlarge_dots(values_HW: FloatMap, width: int) -> FloatMap:
         return values_HW
     side = 1 + 2 * -(-values_HW.shape[1] // width)
     lowest = np.where(known, values_HW, -np.inf).astype(np.float32)
-    spread = cv2.dilate(lowest, np.ones((side, side), np.uint8))
+    spread = cv2.dilate(lowest, np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE)
     return np.where(known, values_HW, spread)
 
 

@@ -159,6 +159,7 @@ def test_single_points_of_a_sparse_map_survive_shrinking() -> None:
     rows, columns = np.nonzero((strip[:, :, 0] == 128) & (strip[:, :, 1] == 128))
     assert rows.size >= 1
     assert abs(columns.mean() - (12 + 200 / 8)) < 2
+    assert (strip == NO_VALUE_RGB).all(axis=-1).sum() > 0.95 * 100 * 50
     dense = np.full((400, 800), 1.0)
     dense[100:103, 200:203] = np.nan
     shown = draw_strip([], [Column(title='', scale=scale)], [Row(caption='', cells=[dense])],

@@ -284,8 +284,9 @@ def _write_strip(
     output: Path, truth: _Truth, recording: _Recording, summary: Mapping[str, Any],
 ) -> None:
     # A source that loops shows the same image again; one row is enough for it.
-    stamps = list({truth.frame_of.get(stamp, stamp): stamp for stamp in sorted(
-        set(recording.images) & set(recording.depths_m), reverse=True)}.values())[::-1]
+    first_stamp_of = {truth.frame_of.get(stamp, stamp): stamp for stamp in sorted(
+        set(recording.images) & set(recording.depths_m), reverse=True)}
+    stamps = sorted(first_stamp_of.values())
     if not stamps:
         return
     chosen = [stamps[i] for i in np.unique(
