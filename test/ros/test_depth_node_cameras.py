@@ -23,13 +23,16 @@ def test_two_cameras_share_one_network_run(start, join):
     front = make_image(64, 48, frame_id='front_optical_frame')
     left = make_image(80, 60, frame_id='left_optical_frame')
     front_info, left_info = make_info(64, 48, fx=50.0), make_info(80, 60, fx=70.0)
-    peer.exchange(front, front_info, 'front/depth/image', 'front/points', prefix='front/')
-    peer.exchange(left, left_info, 'left/depth/image', 'left/points', prefix='left/')
 
-    front, left = make_image(64, 48, frame_id='front_optical_frame'), make_image(
-        80, 60, frame_id='left_optical_frame')
-    peer.send(front, prefix='front/')
-    peer.send(left, prefix='left/')
+    def both_in_one_batch():
+        peer.send(front, front_info, prefix='front/')
+        peer.send(left, left_info, prefix='left/')
+        time.sleep(0.05)
+        return all(peer.received[f'{name}/scene']
+                   and peer.received[f'{name}/scene'][-1].data == 'batch of 2'
+                   for name in ('front', 'left'))
+
+    wait_until(both_in_one_batch)
     for image, name, fx in ((front, 'front', 50.0), (left, 'left', 70.0)):
         cloud = wait_until(lambda image=image, name=name: peer.answer(
             f'{name}/points', image.header.stamp))
@@ -39,7 +42,6 @@ def test_two_cameras_share_one_network_run(start, join):
         point = cloud_array(cloud)[20, 30]
         np.testing.assert_allclose(
             point['x'], 20.3 * (30 - (image.width - 1) / 2) / fx, rtol=1e-6)
-        wait_until(lambda name=name: peer.received[f'{name}/scene'][-1].data == 'batch of 2')
 
 
 def test_camera_that_stops_does_not_stall_the_others(start, join):
