@@ -45,17 +45,23 @@ class MultiheadAttention(nn.Module):
             Tensor of shape (B, N, C).
         """
         batch, queries, channels = query_BNC.shape
-        weights = self.in_proj_weight.chunk(3)
-        biases = self.in_proj_bias.chunk(3)
         query, key, value = (
-            F.linear(x, weight, bias).view(batch, -1, self.heads, channels // self.heads)
-            .transpose(1, 2)
-            for x, weight, bias in zip((query_BNC, key_BTC, value_BTC), weights, biases,
-                                       strict=True))
+            x.view(batch, -1, self.heads, channels // self.heads).transpose(1, 2)
+            for x in self.project(query_BNC, key_BTC, value_BTC))
         allowed = None if blocked_BNT is None else ~blocked_BNT[:, None]
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
         out: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, queries, channels))
         return out
+
+    def project(
+        self, query_BNC: Tensor, key_BTC: Tensor, value_BTC: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the projections of query, key and value, of the same shapes."""
+        query, key, value = (
+            F.linear(x, weight, bias) for x, weight, bias in zip(
+                (query_BNC, key_BTC, value_BTC), self.in_proj_weight.chunk(3),
+                self.in_proj_bias.chunk(3), strict=True))
+        return query, key, value
 
 
 class FeedForward(nn.Module):
@@ -64,11 +70,12 @@ class FeedForward(nn.Module):
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
         self.expand = nn.Linear(channels, hidden)
+        self.activation = nn.ReLU(inplace=True)
         self.contract = nn.Linear(hidden, channels)
         for layer in (self.expand, self.contract):
             nn.init.xavier_normal_(layer.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the shape of ``x`` (..., C)."""
-        out: Tensor = self.contract(F.relu(self.expand(x), inplace=True))
+        out: Tensor = self.contract(self.activation(self.expand(x)))
         return out

@@ -9,14 +9,14 @@ L levels, P points.
 Two ways to gather the samples give the same result:
 
 * ``grid_sample``: one bilinear lookup a level. Exports to ONNX and OpenVINO.
-* ``embedding_bag``: the bilinear corners become rows of one weighted sum, whose table is the
-  value tensor as it lies in memory. On a CPU this is several times faster, because a row is D
-  contiguous floats where ``grid_sample`` gathers single ones.
+* ``embedding_bag``: one weighted sum of rows, see bag_sampling.py. Several times faster on a
+  CPU.
 """
 
 from collections.abc import Sequence
 import math
 
+from scaledepth_ros.model.bag_sampling import sample_bags
 from scaledepth_ros.model.positional_encoding import SamplingBase
 import torch
 from torch import nn, Tensor
@@ -82,27 +82,26 @@ class DeformableAttention(nn.Module):
             Tensor of shape (B, N, C).
         """
         batch, queries, _ = query_BNC.shape
-        value_BTC = self.value_proj(value_BTC)
-        offsets = self.sampling_offsets(query_BNC).view(
+        # Sampling is float32 in any precision: bfloat16 would round positions to quarter cells.
+        value_BTC = self.value_proj(value_BTC).float()
+        offsets = self.sampling_offsets(query_BNC).float().view(
             batch, queries, self.heads, self.levels, self.points, 2)
-        weights = self.attention_weights(query_BNC).view(
-            batch, queries, self.heads, self.levels * self.points).softmax(-1)
-        # An offset counts cells of the sampled level, so it adds to the position as it is.
-        cell = base.cell[None, :, None, :, None]
-        position = base.rest[None, :, None, :, None] + offsets
+        logits = self.attention_weights(query_BNC).float().view(
+            batch, queries, self.heads, self.levels * self.points)
         if self._use_bags(query_BNC):
-            sampled = _sample_bags(value_BTC, cell, position, weights, sizes)
+            sampled = sample_bags(value_BTC, offsets, logits, sizes)
         else:
-            sampled = _sample_grids(value_BTC, cell + position, weights, sizes)
-        out: Tensor = self.output_proj(sampled)
+            # An offset counts cells of the sampled level, so it adds to the position as it is.
+            place = (base.cell + base.rest)[None, :, None, :, None]
+            sampled = _sample_grids(value_BTC, place + offsets, logits.softmax(-1), sizes)
+        out: Tensor = self.output_proj(sampled.to(query_BNC.dtype))
         return out
 
     def _use_bags(self, query_BNC: Tensor) -> bool:
         if self.sampling != 'auto':
             return self.sampling == 'embedding_bag'
-        # The backward pass of a bag on a CPU is serial, and reduced precision has no fast kernel.
-        return (query_BNC.device.type == 'cpu' and query_BNC.dtype == torch.float32
-                and not torch.is_grad_enabled())
+        # The backward pass of a bag on a CPU is serial.
+        return query_BNC.device.type == 'cpu' and not torch.is_grad_enabled()
 
 
 def _sample_grids(
@@ -123,46 +122,3 @@ def _sample_grids(
     weights = weights.transpose(1, 2).reshape(batch * heads, 1, queries, -1)
     mixed = (stacked * weights).sum(-1).view(batch, heads * depth, queries)
     return mixed.transpose(1, 2)
-
-
-def _sample_bags(
-    value_BTC: Tensor, cell: Tensor, position: Tensor, weights: Tensor,
-    sizes: Sequence[tuple[int, int]],
-) -> Tensor:
-    batch, queries, heads, levels, points, _ = position.shape
-    tokens, channels = value_BTC.shape[1:]
-    device = position.device
-    widths = torch.tensor([w for _, w in sizes], device=device, dtype=torch.int32)[:, None]
-    heights = torch.tensor([h for h, _ in sizes], device=device, dtype=torch.int32)[:, None]
-    areas = [h * w for h, w in sizes]
-    starts = torch.tensor([sum(areas[:i]) for i in range(levels)], device=device,
-                          dtype=torch.int32)[:, None]
-
-    low = position.floor()
-    right, below = (position - low).unbind(-1)
-    column, row = (cell + low.to(torch.int32)).unbind(-1)
-    weights = weights.view(batch, queries, heads, levels, points)
-
-    head = torch.arange(heads, device=device, dtype=torch.int32)[:, None, None]
-    first = torch.arange(batch, device=device, dtype=torch.int32)[:, None, None, None, None]
-    first = first * (tokens * heads) + head
-    column_index, column_weight = [], []
-    for step, share in ((0, 1 - right), (1, right)):
-        x = column + step
-        inside = (x >= 0) & (x < widths)
-        column_index.append(x.clamp(min=0).minimum(widths - 1))
-        column_weight.append(share * inside)
-    indices, shares = [], []
-    for step, share in ((0, 1 - below), (1, below)):
-        y = row + step
-        inside = (y >= 0) & (y < heights)
-        start = starts + y.clamp(min=0).minimum(heights - 1) * widths
-        row_weight = weights * (share * inside)
-        for x, column_share in zip(column_index, column_weight, strict=True):
-            indices.append((start + x) * heads + first)
-            shares.append(row_weight * column_share)
-    index = torch.stack(indices, dim=-1).view(batch * queries * heads, -1)
-    share = torch.stack(shares, dim=-1).view(batch * queries * heads, -1)
-    table = value_BTC.reshape(batch * tokens * heads, channels // heads)
-    bags = F.embedding_bag(index, table, mode='sum', per_sample_weights=share)
-    return bags.view(batch, queries, channels)

@@ -94,7 +94,7 @@ def sampling_base(sizes: Sequence[tuple[int, int]], like: Tensor) -> SamplingBas
 
     Args:
         sizes: (height, width) of each level, in token order.
-        like: Tensor whose device and dtype the result takes.
+        like: Tensor whose device the result takes; positions are float32 in any precision.
     """
     cell, rest = _sampling_base_cpu(tuple(sizes))
-    return SamplingBase(cell.to(like.device), rest.to(like.device, like.dtype))
+    return SamplingBase(cell.to(like.device), rest.to(like.device, torch.float32))

@@ -70,7 +70,7 @@ class GoldenCase:
         """Return the network in evaluation mode with the weights of the rule."""
         shapes = self.facts.get('head', {}).get('state_dict') or self.facts.get('state_dict')
         if shapes is None:
-            return _published_network(self._state_dict_keys())
+            return published_network(self._state_dict_keys())
         shapes = {name: tuple(shape) for name, shape in shapes}
         trunk = StubTrunk if any(name.startswith('backbone.') for name in shapes) else Pyramid
         model = build_model(_config(shapes), trunk(_in_channels(shapes)))
@@ -128,7 +128,7 @@ class GoldenCase:
 
 
 @lru_cache(maxsize=1)
-def _published_network(keys_path):
+def published_network(keys_path):
     """Import a published checkpoint filled by the rule; what is dropped need not be filled."""
     state = {name: (torch.from_numpy(fill_rule.fill(name, tuple(shape)))
                     if name.startswith(('decode_head.', 'backbone.clip_model.visual.trunk.st'))

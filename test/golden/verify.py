@@ -3,11 +3,11 @@
 """
 Compare this package with golden arrays of the official ScaleDepth code.
 
-    python test/golden/verify.py DIR [--only TEXT] [--threads N] [--verbose]
+    python test/golden/verify.py DIR [--only TEXT] [--threads N] [--packed]
 
 reads every golden_*.json of DIR and its .npz, rebuilds network and input from the json alone,
 prints one line a case with the largest difference of each quantity, and exits with 1 if a case
-misses a limit.
+misses a limit. --packed takes the network as the PyTorch engine runs it on a CPU (no gradients).
 
 Limits. Attention looks where a mask logit is at least 0, so a logit within rounding noise of 0
 may fall on either side, and everything behind it moves. A case whose mask bits all agree must
@@ -31,6 +31,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from golden_case import GoldenCase  # noqa: E402
 import numpy as np  # noqa: E402
+from scaledepth_ros.inference.engines.prepacked import prepack  # noqa: E402
 from scaledepth_ros.inference.sliding_window import slide_flip, window_origins  # noqa: E402
 from scaledepth_ros.model.scaledepth import metric_depth  # noqa: E402
 from scaledepth_ros.training.losses import LossConfig, ScaleDepthLoss  # noqa: E402
@@ -281,19 +282,21 @@ def verify_slide(case, model, result):
         limits.check_metric(result, 'M' if name == 'M_full_sub' else name, ours, stored)
 
 
-def verify(path):
+def verify(path, packed=False):
     """Return the Result of one golden_*.json, or None where it is no network case."""
     case = GoldenCase(path)
     if not case.is_network:
         return None
     result = Result()
     model = case.network()
+    if packed and not prepack(model.to(memory_format=torch.channels_last), torch.float32):
+        raise SystemExit('this machine has no packed linear layers')
     if 'test_cfg' in case.facts:
         verify_slide(case, model, result)
         return result
-    with torch.set_grad_enabled('grad_norms' in case.facts.get('loss', {})):
+    with torch.set_grad_enabled('grad_norms' in case.facts.get('loss', {}) and not packed):
         outputs = verify_forward(case, model, result)
-        if 'loss' in case.facts:
+        if 'loss' in case.facts and not packed:
             verify_loss(case, model, outputs, result)
     return result
 
@@ -303,6 +306,7 @@ def main(arguments=None):
     parser.add_argument('folder', type=Path, help='folder of golden_*.json and .npz files')
     parser.add_argument('--only', default='', help='only cases whose name contains this')
     parser.add_argument('--threads', type=int, default=os.cpu_count())
+    parser.add_argument('--packed', action='store_true', help='as the PyTorch engine runs it')
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     paths = sorted(options.folder.glob('golden_*.json'))
@@ -313,7 +317,7 @@ def main(arguments=None):
     failed = compared = 0
     for path in paths:
         start = time.monotonic()
-        result = verify(path)
+        result = verify(path, options.packed)
         name = path.stem.removeprefix('golden_')
         if result is None:
             print(f'skip {name}: no network case')

@@ -94,7 +94,7 @@ def prepack(model: ScaleDepth, dtype: torch.dtype) -> bool:
 
     In float32 results change by rounding only. In bfloat16 the other convolutions get weights of
     this type too, and the network has to run under autocast. It cannot be saved, trained or
-    exported afterwards.
+    exported afterwards; packing it again changes nothing.
 
     Args:
         model: Network in evaluation mode, float32, channels last in memory.
@@ -137,7 +137,7 @@ def _packed(
 
 def _replace(module: Any, dtype: torch.dtype) -> None:
     for name, child in module.named_children():
-        if isinstance(child, MultiheadAttention):
+        if type(child) is MultiheadAttention:
             setattr(module, name, _PackedAttention(child, dtype))
         elif type(child) is nn.Linear:
             setattr(module, name, _packed(child, dtype))
