@@ -60,6 +60,10 @@ class SourceOptions:
         frames: Number of simulated frames.
         image_topic: Topic of a bag; None for the first colour topic.
 
+    Raises:
+        ConfigError: Options contradict each other or are out of range.
+        CameraInfoError: The calibration cannot be read or is senseless.
+
     """
 
     camera_yaml: Path | None = None
@@ -81,6 +85,8 @@ class SourceOptions:
             )
         if self.focal_px is not None and not 0 < self.focal_px < float('inf'):
             raise ConfigError(f'A focal length of {self.focal_px} px was given; expected > 0.')
+        if self.camera_yaml is not None:
+            CameraModel.from_yaml(self.camera_yaml)  # Tells what is wrong with it right away.
         if self.frames < 1 or not self.rate_hz > 0:
             raise ConfigError(
                 f'{self.frames} frames at {self.rate_hz} Hz were asked for; expected at least one '

@@ -168,6 +168,11 @@ def test_calibration_is_used_at_its_size_and_scaled_to_others(tmp_path: Path) ->
         list(source)
 
 
+def test_a_calibration_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(CameraInfoError, match='absent.yaml'):
+        SourceOptions(camera_yaml=tmp_path / 'absent.yaml')
+
+
 def test_an_unreadable_image_is_left_out_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture,
 ) -> None:
