@@ -1,3 +1,5 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
 """
 ScaleDepth for ROS 2: turns any calibrated camera into a metric range sensor.
 

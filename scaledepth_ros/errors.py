@@ -1,3 +1,5 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
 """
 Exceptions raised at the edges of the package.
 
