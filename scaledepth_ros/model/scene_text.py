@@ -11,11 +11,12 @@ inference; no text encoder is needed there.
 from collections.abc import Callable, Sequence
 from importlib import import_module, resources
 from importlib.util import find_spec
+import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open, SafetensorError
+from safetensors.torch import save_file
 from scaledepth_ros.errors import ConfigError
 import torch
 from torch import Tensor
@@ -137,11 +138,17 @@ def load_scene_embeddings(source: str | Path, channels: int) -> Tensor:
     path = Path(str(resources.files('scaledepth_ros.model') / 'weights' / _PACKAGED)
                 if source == 'minilm' else source)
     try:
-        rows = load_file(path)[_KEY]
-    except (OSError, SafetensorError, KeyError) as error:
+        with safe_open(path, framework='pt') as file:
+            categories = json.loads((file.metadata() or {})['categories'])
+            rows: Tensor = file.get_tensor(_KEY)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ConfigError(
             f"{path} holds no scene embeddings ({error}); expected 'minilm' or a file written by "
             '`embed-scenes`.') from error
+    if categories != list(SCENE_CATEGORIES):
+        raise ConfigError(
+            f'{path} holds embeddings of other scene categories, or of these in another order; '
+            'make it again with `embed-scenes`.')
     if rows.ndim != 2 or len(rows) != len(SCENE_CATEGORIES) or not bool(rows.isfinite().all()):
         raise ConfigError(
             f'{path} holds embeddings of shape {tuple(rows.shape)}; expected '
@@ -161,7 +168,8 @@ def save_scene_embeddings(rows: Tensor, path: str | Path, description: str) -> N
     Raises:
         ConfigError: The file cannot be written.
     """
-    header = {'description': description, 'prompt': scene_prompt('living_room')}
+    header = {'description': description, 'prompt': scene_prompt('living_room'),
+              'categories': json.dumps(SCENE_CATEGORIES)}
     try:
         save_file({_KEY: rows.contiguous()}, path, header)
     except (OSError, SafetensorError) as error:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scaledepth_ros.cli.__main__ import main
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.model import scene_text
 from scaledepth_ros.model.scene_text import (
     clip_text_encoder,
     embed_scenes,
@@ -97,6 +98,15 @@ def test_unusable_embeddings_are_named(tmp_path, write):
     path = tmp_path / 'x.safetensors'
     write(path)
     with pytest.raises(ConfigError, match=r'x\.safetensors holds'):
+        load_scene_embeddings(path, 40)
+
+
+def test_embeddings_in_another_order_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / 'x.safetensors'
+    with monkeypatch.context() as patch:
+        patch.setattr(scene_text, 'SCENE_CATEGORIES', tuple(reversed(SCENE_CATEGORIES)))
+        save_scene_embeddings(torch.randn(28, 40), path, 'reversed')
+    with pytest.raises(ConfigError, match='in another order'):
         load_scene_embeddings(path, 40)
 
 
