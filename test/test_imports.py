@@ -23,14 +23,15 @@ GROUND = {
 # Beside the ground: what each part may import of the package.
 MAY_IMPORT = {
     'model': set(),
-    'inference': {'model'},
+    'devices': set(),
+    'inference': {'model', 'devices'},
     'scale': set(),
     'simulation': set(),
     'image_source': {'simulation'},
     # Only for the names of the scene categories.
     'data': {'model'},
     'evaluation': {'model', 'data', 'inference'},
-    'training': {'evaluation', 'model', 'data', 'simulation'},
+    'training': {'evaluation', 'model', 'data', 'simulation', 'devices'},
     'cli': {
         'model', 'inference', 'scale', 'simulation', 'image_source', 'data', 'evaluation',
         'training',

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 import os
 
+from scaledepth_ros.devices import pick_device
 from scaledepth_ros.errors import ConfigError, DeviceError
 from scaledepth_ros.model.scaledepth import NetworkOutput
 import torch
@@ -111,19 +112,12 @@ def joined_processes(device: str) -> Iterator[Processes]:
 
 
 def _device(name: str, count: int) -> torch.device:
-    if name == 'auto':
-        name = 'cuda' if torch.cuda.is_available() else 'cpu'
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise DeviceError(f'device is {name!r}; expected auto, cpu, cuda or cuda:N.') from error
-    if device.type not in ('cpu', 'cuda'):
-        raise DeviceError(f'device is {name!r}; expected auto, cpu, cuda or cuda:N.')
-    if device.type == 'cpu':
-        return device
-    if count > 1 and device.index is not None:
+    if count > 1 and name.startswith('cuda:'):
         raise ConfigError(f'device is {name!r} for {count} processes; expected cuda, which gives '
                           'each its own.')
+    device = torch.device(pick_device(name))
+    if device.type == 'cpu':
+        return device
     index = int(os.environ.get('LOCAL_RANK', 0)) if device.index is None else device.index
     if index >= torch.cuda.device_count():
         raise DeviceError(f'device is cuda:{index}, but {torch.cuda.device_count()} CUDA devices '

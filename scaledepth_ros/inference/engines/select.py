@@ -6,10 +6,11 @@ from importlib.util import find_spec
 import logging
 
 import numpy as np
+from scaledepth_ros.devices import pick_device
 from scaledepth_ros.errors import ConfigError, DeviceError
 from scaledepth_ros.inference.engines import Engine, Floats
 from scaledepth_ros.inference.engines.openvino_engine import OpenVinoEngine
-from scaledepth_ros.inference.engines.torch_engine import pick_device, PRECISIONS, TorchEngine
+from scaledepth_ros.inference.engines.torch_engine import PRECISIONS, TorchEngine
 from scaledepth_ros.model.scaledepth import ScaleDepth
 
 ENGINES = ('auto', 'torch', 'openvino')

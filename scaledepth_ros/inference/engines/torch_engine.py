@@ -4,7 +4,6 @@
 
 import gc
 
-from scaledepth_ros.errors import DeviceError
 from scaledepth_ros.inference.engines import EngineOutput, Floats
 from scaledepth_ros.inference.engines.prepacked import prepack
 from scaledepth_ros.model.deformable_attention import DeformableAttention
@@ -14,35 +13,13 @@ import torch
 PRECISIONS = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
 
 
-def pick_device(device: str) -> str:
-    """
-    Return the torch device for a wish: 'auto', 'cpu', 'cuda' or 'cuda:N'.
-
-    Raises:
-        DeviceError: The device is not known or not there.
-    """
-    if device == 'auto':
-        return 'cuda' if torch.cuda.is_available() else 'cpu'
-    try:
-        kind = torch.device(device)
-    except RuntimeError as error:
-        raise DeviceError(f'device is {device!r}; expected auto, cpu, cuda or cuda:N.') from error
-    if kind.type not in ('cpu', 'cuda'):
-        raise DeviceError(f'device is {device!r}; expected auto, cpu, cuda or cuda:N.')
-    if kind.type == 'cuda' and (kind.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(
-            f'device is {device!r}, but {torch.cuda.device_count()} CUDA devices are visible; '
-            'use device cpu, or check the driver with nvidia-smi.')
-    return device
-
-
 class TorchEngine:
     """
     Runs the network with PyTorch.
 
     Args:
         model: Network in evaluation mode; the engine takes it over.
-        device: 'cpu' or 'cuda[:N]', from pick_device.
+        device: 'cpu' or 'cuda[:N]', from devices.pick_device.
         precision: 'fp32', 'bf16' or 'fp16' for matrix products; outputs are float32.
         packed: Whether linear layers on a CPU may be replaced by faster ones; the model can
             then be used by this engine only.
