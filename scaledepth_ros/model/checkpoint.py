@@ -86,6 +86,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        # A temporary file is private; a model file is for everybody who may read its folder.
+        temporary.chmod(0o644)
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None:

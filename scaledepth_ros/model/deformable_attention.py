@@ -110,15 +110,16 @@ def _sample_grids(
     batch, queries, heads, _, points, _ = position.shape
     depth = value_BTC.shape[-1] // heads
     levels = torch.split(value_BTC, [height * width for height, width in sizes], dim=1)
-    sampled = []
+    weights = weights.view(batch, queries, heads, len(sizes), points)
+    mixed = value_BTC.new_zeros(())
     for level, (height, width) in enumerate(sizes):
         plane = levels[level].transpose(1, 2).reshape(batch * heads, depth, height, width)
         extent = position.new_tensor((width, height))
         grid = (position[:, :, :, level] + 0.5) * (2 / extent) - 1
-        grid = grid.transpose(1, 2).reshape(batch * heads, queries, points, 2)
-        sampled.append(F.grid_sample(
-            plane, grid, mode='bilinear', padding_mode='zeros', align_corners=False))
-    stacked = torch.cat(sampled, dim=-1)
-    weights = weights.transpose(1, 2).reshape(batch * heads, 1, queries, -1)
-    mixed = (stacked * weights).sum(-1).view(batch, heads * depth, queries)
-    return mixed.transpose(1, 2)
+        # Points before queries: the sum over points then adds whole rows, forward and backward.
+        grid = grid.permute(0, 2, 3, 1, 4).reshape(batch * heads, points, queries, 2)
+        share = weights[:, :, :, level].permute(0, 2, 3, 1).reshape(-1, 1, points, queries)
+        sampled = F.grid_sample(
+            plane, grid, mode='bilinear', padding_mode='zeros', align_corners=False)
+        mixed = mixed + (sampled * share).sum(2)
+    return mixed.view(batch, heads * depth, queries).transpose(1, 2)

@@ -53,7 +53,9 @@ def test_images_of_a_batch_do_not_see_each_other(model, size):
     for index in range(3):
         alone = model(images[index:index + 1])
         for whole, single in zip(together, alone, strict=True):
-            assert torch.allclose(whole[index], single[0], rtol=1e-4, atol=1e-3), index
+            # Scene logits of random weights reach thousands, and cancel.
+            atol = max(1e-3, 1e-5 * float(single.abs().max()))
+            assert torch.allclose(whole[index], single[0], rtol=1e-4, atol=atol), index
 
 
 @pytest.mark.parametrize('shape', [(1, 3, 31, 64), (1, 3, 64, 16), (3, 64, 64), (1, 1, 64, 64),
