@@ -100,11 +100,11 @@ def test_pictures_and_report_are_written(index, tmp_path, capsys):
 def test_options_reach_the_predictor_and_the_protocol(index, capsys):
     _run('--data', index, '--model', 'nk', '--weights', 'w.safetensors', '--device', 'cpu',
          '--engine', 'torch', '--precision', 'bf16', '--protocol', 'sunrgbd', '--json',
-         '--average', 'frames')
+         '--average', 'frames', '--mode', 'slide_flip')
     report = json.loads(capsys.readouterr().out)
     assert StandIn.made[0].options == {
         'model': 'nk', 'weights': Path('w.safetensors'), 'device': 'cpu', 'engine': 'torch',
-        'precision': 'bf16'}
+        'precision': 'bf16', 'mode': 'slide_flip'}
     # The stand-in states a canonical focal length, so its depth is not rescaled again.
     assert 'focal_reference_px' not in report['protocol']
     assert report['protocol']['max_depth_m'] == 8.0
