@@ -138,7 +138,9 @@ def test_a_child_that_dies_is_told_with_its_last_words(
 def test_interruption_leaves_no_process(
     images: Path, tmp_path: Path, number: signal.Signals, expected: int,
 ) -> None:
-    code = ('import sys\nfrom scaledepth_ros.cli import demo\n'
+    # A shell that runs this in the background lets its children ignore SIGINT.
+    code = ('import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n'
+            'from scaledepth_ros.cli import demo\n'
             f'demo.DEPTH_NODE = [{str(KNOWN_DEPTH_NODE)!r}]\n'
             'from scaledepth_ros.cli.__main__ import main\nsys.exit(main(sys.argv[1:]))')
     process = subprocess.Popen(
