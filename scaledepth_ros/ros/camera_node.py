@@ -30,6 +30,7 @@ from scaledepth_ros.errors import ConfigError, ScaleDepthError
 from scaledepth_ros.image_source import open_source
 from scaledepth_ros.progress import print_progress
 from scaledepth_ros.ros.messages import camera_info_message
+from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
 from scaledepth_ros.source_options import ImageSource, SourceFrame, SourceOptions
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -251,13 +252,13 @@ def main(args: list[str] | None = None) -> int:
 
     """
     logging.basicConfig(format='%(levelname)s: %(message)s')
+    let_signals_only_end_the_context()
     rclpy.init(args=args)
     node = None
     try:
-        node = CameraNode()
-        node.run()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        with ended_by_signals():
+            node = CameraNode()
+            node.run()
     except ScaleDepthError as error:
         print(f'camera_node: {error}', file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from scaledepth_ros.errors import ConfigError, ScaleDepthError
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
@@ -26,6 +26,7 @@ from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
 from scaledepth_ros.ros.parameter_store import ParameterStore
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
+from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
 
 PredictorFactory = Callable[[DepthParameters], Any]
 
@@ -342,28 +343,26 @@ def main(args: list[str] | None = None, *,
         1 if a parameter is not valid; otherwise the process ends here, with status 0.
 
     """
+    let_signals_only_end_the_context()
     rclpy.init(args=args)
+    node = executor = None
     try:
-        node = DepthNode(predictor_factory=predictor_factory)
+        with ended_by_signals():
+            node = DepthNode(predictor_factory=predictor_factory)
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            executor.spin()
     except ConfigError as error:
         print(f'depth_node: {error}', file=sys.stderr)
-        rclpy.shutdown()
+        rclpy.try_shutdown()
         return 1
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except Exception:
-        # A signal between two waits shows as an error of whatever rclpy was about to do.
-        if rclpy.ok():
-            raise
-    node.stop()
-    executor.shutdown(timeout_sec=0)
-    node.destroy_node()
-    if rclpy.ok():
-        rclpy.shutdown()
+    if node is not None:
+        node.stop()
+    if executor is not None:
+        executor.shutdown(timeout_sec=0)
+    if node is not None:
+        node.destroy_node()
+    rclpy.try_shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     # All of ROS is closed. An orderly end of the interpreter would take seconds to unload torch,

@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
-import signal
 import sys
 import time
 from typing import Any
@@ -22,13 +21,13 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from scaledepth_ros.bag import BagWriter, serialized_stamp_ns
 from scaledepth_ros.errors import ScaleDepthError
 from scaledepth_ros.progress import print_progress
+from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Float32, String
 
@@ -214,20 +213,23 @@ def main(args: list[str] | None = None) -> int:
         0, or 1 if the output cannot be written.
 
     """
-    rclpy.init(args=args)
-    node = RecorderNode()
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
-        rclpy.spin(node)
     # Whoever asks a second time has to wait for a whole bag, or kill.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_signals_only_end_the_context()
+    rclpy.init(args=args)
+    node = None
     try:
-        node.save()
+        with ended_by_signals():
+            node = RecorderNode()
+            rclpy.spin(node)
+        if node is not None:
+            node.save()
     except (ScaleDepthError, OSError) as error:
         print(f'recorder_node: {error}', file=sys.stderr)
         return 1
     finally:
         with suppress(Exception):
-            node.destroy_node()
+            if node is not None:
+                node.destroy_node()
             rclpy.try_shutdown()
     return 0
 

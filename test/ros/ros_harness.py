@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 import fcntl
+import itertools
 import os
 from pathlib import Path
 import signal
@@ -58,6 +59,23 @@ def reserved_domain() -> Iterator[int]:
             yield domain
             return
     raise RuntimeError('all ROS domains are in use by other test runs')
+
+
+def signal_until_it_ends(
+        process: subprocess.Popen[Any], numbers: tuple[int, ...] = (signal.SIGINT,),
+        timeout_s: float = 10.0) -> int:
+    """Send signals in turn, again and again, as impatient people do; return the exit code."""
+    deadline_s = time.monotonic() + timeout_s
+    for number in itertools.cycle(numbers):
+        if process.poll() is not None:
+            return process.returncode
+        if time.monotonic() > deadline_s:
+            process.kill()
+            process.wait()
+            raise AssertionError(f'still there after {timeout_s} s of signals')
+        process.send_signal(number)
+        time.sleep(0.002)
+    raise AssertionError('no signals to send')
 
 
 class DepthProcess:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from ros_harness import PACKAGE_ROOT, Peer, wait_until
+from ros_harness import PACKAGE_ROOT, Peer, signal_until_it_ends, wait_until
 from scaledepth_ros.middleware import local_environment
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -203,6 +203,20 @@ def test_a_signal_ends_it_cleanly(
     _, errors = one.process.communicate(timeout=10)
     assert one.process.returncode == 0
     assert 'Traceback' not in errors
+
+
+@pytest.mark.parametrize('numbers', [(signal.SIGINT,), (signal.SIGTERM, signal.SIGINT)])
+def test_signals_that_do_not_stop_end_it_cleanly(
+    camera: Callable[..., Camera], view: Callable[..., Viewer], images: Path, tmp_path: Path,
+    numbers: tuple[int, ...],
+) -> None:
+    viewer = view()
+    one = camera(source=str(images), wait_for_subscribers=1, truth_folder=str(tmp_path))
+    viewer.wait(2)
+    assert signal_until_it_ends(one.process, numbers) == 0
+    _, errors = one.process.communicate(timeout=10)
+    assert errors.count('\n') == errors.count('[INFO]')
+    assert len(json.loads((tmp_path / 'sent.json').read_text())['sent']) >= 2
 
 
 @pytest.mark.parametrize(('parameters', 'text'), [

@@ -17,6 +17,7 @@ from ros_harness import (
     make_info,
     OUTPUT_TYPES,
     PACKAGE_ROOT,
+    signal_until_it_ends,
     wait_until,
 )
 from scaledepth_ros.ros.parameters import table
@@ -255,5 +256,20 @@ def test_signals_end_it_within_a_second_or_so(start, join, behaviour, number):
         time.sleep(0.3)
     assert process.stop(number) < 2.0
     assert process.process.returncode == 0
+    assert 'Traceback' not in process.log()
+    assert 'ERROR' not in process.log()
+
+
+@pytest.mark.parametrize('numbers', [
+    (signal.SIGINT,), (signal.SIGTERM,), (signal.SIGTERM, signal.SIGINT)])
+@pytest.mark.parametrize('behaviour', ['known', 'stuck'])
+def test_signals_that_do_not_stop_end_it_as_one_does(start, join, behaviour, numbers):
+    """Ctrl-C under `ros2 launch` is two, and the second finds the node at cleaning up."""
+    process = start(model=behaviour)
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    peer.send(make_image(), make_info())
+    time.sleep(0.2)
+    assert signal_until_it_ends(process.process, numbers) == 0
     assert 'Traceback' not in process.log()
     assert 'ERROR' not in process.log()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
-from ros_harness import cloud_array, depth_array, make_image, make_info
+from ros_harness import cloud_array, depth_array, make_image, make_info, signal_until_it_ends
 
 pytestmark = pytest.mark.ros
 
@@ -37,3 +37,15 @@ def test_damaged_weights_then_good_ones(start, join, tmp_path):
     np.testing.assert_allclose(points['x'][60, 10], depth_m[60, 10] * (10 - 79.5) / 120, rtol=1e-5)
     assert process.stop() < 2.0
     assert process.process.returncode == 0
+
+
+def test_ctrl_c_that_arrives_twice_while_openvino_works(start, join):
+    pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    process = start(real=True, device='cpu', engine='openvino')
+    peer = join(('depth/image',))
+    process.wait_for_log('listening to', timeout_s=90)
+    peer.wait_for_outputs()
+    peer.exchange(make_image(160, 120), make_info(160, 120), 'depth/image', timeout_s=30)
+    peer.send(make_image(160, 120))
+    assert signal_until_it_ends(process.process) == 0
+    assert 'Traceback' not in process.log()
