@@ -23,6 +23,7 @@ from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
+from scaledepth_ros.ros.lifecycle import refuse_impossible_transitions
 from scaledepth_ros.ros.parameter_store import ParameterStore
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
@@ -83,6 +84,7 @@ class DepthNode(LifecycleNode):
 
         """
         super().__init__(node_name, **kwargs)
+        refuse_impossible_transitions(self)
         self._predictor_factory = predictor_factory
         self._store = ParameterStore(
             self, configured=lambda: self._worker is not None, changed=self._on_changed)

@@ -1,0 +1,43 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""An answer to every request of a lifecycle manager, in every distribution of ROS 2."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lifecycle_msgs.srv import ChangeState
+from rclpy.lifecycle import LifecycleNode
+
+
+def refuse_impossible_transitions(node: LifecycleNode) -> None:
+    """
+    Answer transitions that the state does not allow, instead of ending the process.
+
+    Up to Jazzy rclpy lets the error of such a request, ``activate`` while unconfigured, escape
+    from ``spin``, and whoever asked waits for ever. Later ones answer by themselves.
+
+    Args:
+        node: its ChangeState service is guarded.
+
+    """
+    for service in node.services:
+        if service.srv_type is ChangeState:
+            service.callback = _guarded(node, service.callback)
+
+
+def _guarded(node: LifecycleNode, change: Callable[..., Any]) -> Callable[..., Any]:
+    def change_or_refuse(
+            request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+        try:
+            return change(request, response)
+        # rclpy's RCLError, which has no public name.
+        except RuntimeError as error:
+            if not node.context.ok():
+                raise
+            asked = request.transition.label or request.transition.id
+            node.get_logger().error(f'cannot do transition {asked}: {error}')
+            response.success = False
+            return response
+
+    return change_or_refuse
