@@ -31,30 +31,36 @@ def escape(_request: Any, _response: Any) -> None:
     raise RuntimeError('Transition is not registered.')
 
 
-def request(node: LifecycleNode, transition: int) -> Any:
-    """Hand a request to the service, as the executor does."""
+def change_state(node: LifecycleNode) -> Any:
+    """Return the service that a lifecycle manager calls."""
     service, = (one for one in node.services if one.srv_type is ChangeState)
+    return service
+
+
+def request(service: Any, transition: int) -> bool:
+    """Hand a request to the service, as the executor does; return its answer."""
     return service.callback(
-        ChangeState.Request(transition=Transition(id=transition)), ChangeState.Response())
+        ChangeState.Request(transition=Transition(id=transition)), ChangeState.Response()).success
 
 
 def test_possible_transitions_take_place_and_impossible_ones_are_refused(
     node: LifecycleNode,
 ) -> None:
     refuse_impossible_transitions(node)
-    assert not request(node, Transition.TRANSITION_ACTIVATE).success
-    assert request(node, Transition.TRANSITION_CONFIGURE).success
-    assert not request(node, Transition.TRANSITION_CONFIGURE).success
-    assert request(node, Transition.TRANSITION_ACTIVATE).success
+    service = change_state(node)
+    assert not request(service, Transition.TRANSITION_ACTIVATE)
+    assert request(service, Transition.TRANSITION_CONFIGURE)
+    assert not request(service, Transition.TRANSITION_CONFIGURE)
+    assert request(service, Transition.TRANSITION_ACTIVATE)
 
 
 def test_an_error_that_escapes_is_an_answer_only_while_the_node_lives(
     node: LifecycleNode,
 ) -> None:
-    service, = (one for one in node.services if one.srv_type is ChangeState)
+    service = change_state(node)
     service.callback = escape
     refuse_impossible_transitions(node)
-    assert not request(node, Transition.TRANSITION_ACTIVATE).success
+    assert not request(service, Transition.TRANSITION_ACTIVATE)
     node.context.shutdown()
     with pytest.raises(RuntimeError, match='not registered'):
-        request(node, Transition.TRANSITION_ACTIVATE)
+        request(service, Transition.TRANSITION_ACTIVATE)
