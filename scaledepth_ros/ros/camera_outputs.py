@@ -36,15 +36,26 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, Point
 from std_msgs.msg import Float32, String
 
 
-def output_qos() -> QoSProfile:
+_LARGE_DEPTH, _SMALL_DEPTH = 2, 5
+_SMALL_TOPICS = ('depth/camera_info', 'scale', 'scene')
+
+
+def output_qos(topic: str) -> QoSProfile:
     """
-    Return the QoS of every output.
+    Return the QoS of an output.
 
     Reliable, because a message of several megabytes is many fragments and best effort loses all
-    of it with any one of them; shallow, because an old frame is worth nothing.
+    of it with any one of them; shallow, because an old frame is worth nothing. Small messages
+    cost nothing to keep, and in a queue of two they were overwritten while the subscriber was
+    still busy with the large ones of the same frames.
+
+    Args:
+        topic: without the prefix of the camera.
+
     """
     return QoSProfile(
-        history=QoSHistoryPolicy.KEEP_LAST, depth=2,
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=_SMALL_DEPTH if topic in _SMALL_TOPICS else _LARGE_DEPTH,
         reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.VOLATILE)
 
 
@@ -163,7 +174,7 @@ class CameraOutputs:
         base, slash, suffix = topic.partition('/compressedDepth')
         name = self._node.resolve_topic_name(prefix + base) + slash + suffix
         return self._node.create_lifecycle_publisher(
-            message_type, name, output_qos(),
+            message_type, name, output_qos(topic),
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
 
     def _buffer(self, name: str, shape: tuple[int, ...], encoding: str) -> DepthImageBuffer:

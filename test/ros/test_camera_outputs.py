@@ -1,0 +1,30 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""How many messages of each output wait for a subscriber that is busy."""
+from __future__ import annotations
+
+import pytest
+from rclpy.context import Context
+from rclpy.lifecycle import LifecycleNode
+from scaledepth_ros.ros.camera_outputs import CameraOutputs
+from scaledepth_ros.ros.scan_output import pose_from_parameters
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.mark.parametrize('prefix', ['', 'front/'])
+def test_small_messages_wait_longer_than_frames(domain: int, prefix: str) -> None:
+    context = Context()
+    context.init(domain_id=domain)
+    node = LifecycleNode('outputs', context=context)
+    before = {publisher.topic_name for publisher in node.publishers}
+    CameraOutputs(node, prefix, pose_from_parameters)
+    depths = {publisher.topic_name: publisher.qos_profile.depth for publisher in node.publishers
+              if publisher.topic_name not in before}
+    node.destroy_node()
+    context.try_shutdown()
+    assert {topic for topic, depth in depths.items() if depth == 5} == {
+        f'/{prefix}{topic}' for topic in ('depth/camera_info', 'scale', 'scene')}
+    assert {topic for topic, depth in depths.items() if depth == 2} == {
+        f'/{prefix}{topic}' for topic in (
+            'scan', 'depth/image', 'points', 'depth/uncertainty', 'depth/image/compressedDepth')}
