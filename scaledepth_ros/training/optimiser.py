@@ -64,7 +64,8 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig) -> torch.optim.Ad
                 parameter.requires_grad_(False)
     groups = parameter_groups(model, config)
     return torch.optim.AdamW(
-        groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)  # type: ignore[arg-type]
+        groups,  # type: ignore[arg-type]
+        lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
 
 
 def lr_factor(step: int, steps: int, config: ScheduleConfig) -> float:

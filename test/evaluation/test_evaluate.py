@@ -3,9 +3,8 @@
 """The evaluation loop, its reports and its tables, with predictors whose answers are known."""
 
 import math
-from pathlib import Path
-import sys
 
+from mini_frames import ListFrames, make_info, make_sample
 import numpy as np
 import pytest
 from scaledepth_ros.data.resize import is_sparse
@@ -17,9 +16,6 @@ from scaledepth_ros.evaluation.protocols import DEFAULT_PROTOCOL, Protocol
 from scaledepth_ros.evaluation.report import full_report, group_report
 from scaledepth_ros.evaluation.tables import format_report
 from scaledepth_ros.model.scaledepth import DepthOutput
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'data'))
-from mini_frames import ListFrames, make_info, make_sample  # noqa: E402
 
 
 class ScaledTruth:

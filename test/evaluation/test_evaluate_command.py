@@ -5,9 +5,9 @@
 import argparse
 import json
 from pathlib import Path
-import sys
 from types import SimpleNamespace
 
+from mini_frames import Folder
 import numpy as np
 import pytest
 from scaledepth_ros.cli import evaluate as command
@@ -15,9 +15,6 @@ from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.evaluation import baselines
 from scaledepth_ros.inference import predictor as predictor_module
 from scaledepth_ros.model.scaledepth import DepthOutput
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'data'))
-from mini_frames import Folder  # noqa: E402
 
 
 class StandIn:

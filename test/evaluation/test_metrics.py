@@ -5,8 +5,8 @@
 import json
 import math
 from pathlib import Path
-import sys
 
+from fill_rule import normal, rng, uniform
 import numpy as np
 import pytest
 from scaledepth_ros.errors import ConfigError, DatasetError
@@ -21,9 +21,6 @@ from scaledepth_ros.evaluation.metrics import (
 from scaledepth_ros.evaluation.protocols import crop_mask, get_protocol, Protocol, PROTOCOLS
 
 GOLDEN = Path(__file__).parents[1] / 'golden'
-sys.path.insert(0, str(GOLDEN))
-from fill_rule import normal, rng, uniform  # noqa: E402
-
 CASES = json.loads((GOLDEN / 'golden_depth_metric.json').read_text())['cases']
 
 
