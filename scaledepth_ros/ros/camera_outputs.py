@@ -35,7 +35,6 @@ from scaledepth_ros.ros.scan_output import PoseSource, ScanOutput
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 from std_msgs.msg import Float32, String
 
-
 _LARGE_DEPTH, _SMALL_DEPTH = 2, 5
 _SMALL_TOPICS = ('depth/camera_info', 'scale', 'scene')
 
