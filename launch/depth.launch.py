@@ -16,12 +16,18 @@ from __future__ import annotations
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    LogInfo,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
+from scaledepth_ros.middleware import large_data_problem
 import yaml
 
 TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
@@ -107,6 +113,10 @@ def start(context: LaunchContext) -> list[Any]:
     large_data = context.launch_configurations['large_data'] == 'true'
     if large_data and TRANSPORTS not in context.environment:
         actions.append(SetEnvironmentVariable(TRANSPORTS, 'LARGE_DATA'))
+    problem = large_data_problem(context.environment)
+    if large_data and problem and context.environment.get(
+            TRANSPORTS, 'LARGE_DATA').startswith('LARGE_DATA'):
+        actions.append(LogInfo(msg=f'WARNING: {problem}'))
     actions.append(Node(
         package='scaledepth_ros', executable='depth_node',
         name=LaunchConfiguration('name'), namespace=LaunchConfiguration('namespace'),

@@ -12,6 +12,7 @@ images and up to 73 % of the CameraInfos were lost; with the profile below, none
 profile file is honoured in either case.
 """
 
+from collections.abc import Mapping
 import os
 from pathlib import Path
 import random
@@ -48,8 +49,9 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
   </participant>
 </profiles>
 """
-# The distributions whose Fast DDS 2 knows the variable by its old name only.
-_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
+# Fast DDS 2, up to Jazzy, knows the second name only, Fast DDS 3 the first. ROS_DISTRO does not
+# tell which one it is: PyPI's rclpy sets none.
+_PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 # Ports of a DDS domain (RTPS 2.5, 9.6.2): 7400 + 250 * domain, from 10 on the unicast ones.
 _PORT_BASE, _DOMAIN_GAIN, _UNICAST_OFFSET = 7400, 250, 10
 # Domains whose ports lie below Linux's ephemeral range.
@@ -109,10 +111,37 @@ def local_environment(folder: Path, *, domain: int | None = None) -> dict[str, s
     environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     environment.setdefault('ROS_LOG_DIR', str(folder / 'ros'))
     environment.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'LARGE_DATA')
-    variables = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-    if not any(environment.get(variable) for variable in variables):
+    if not any(environment.get(variable) for variable in _PROFILE_VARIABLES):
         profile = folder / 'fastdds.xml'
         profile.write_text(_PROFILE.format(segment_bytes=segment_bytes()))
-        is_old = environment.get('ROS_DISTRO') in _FAST_DDS_2
-        environment[variables[1] if is_old else variables[0]] = str(profile.resolve())
+        environment |= dict.fromkeys(_PROFILE_VARIABLES, str(profile.resolve()))
     return environment
+
+
+def large_data_problem(environment: Mapping[str, str]) -> str | None:
+    """
+    Tell why LARGE_DATA transports have no effect, if they have none.
+
+    Args:
+        environment: That of the ROS processes.
+
+    Returns:
+        What the user set, what comes of it and what to do instead; None if all is well.
+
+    """
+    if environment.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp') not in (
+            'rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp'):
+        return None
+    if any(environment.get(variable) for variable in _PROFILE_VARIABLES):
+        return None
+    if environment.get('ROS_AUTOMATIC_DISCOVERY_RANGE', '').upper() == 'LOCALHOST':
+        setting = 'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST'
+    elif environment.get('ROS_LOCALHOST_ONLY') == '1':
+        setting = 'ROS_LOCALHOST_ONLY=1'
+    else:
+        return None
+    return (
+        f'{setting} makes rmw_fastrtps ignore FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA, so point '
+        'clouds and other messages will get lost; unset it and keep robots apart by '
+        f'ROS_DOMAIN_ID, or give Fast DDS transports of your own in {_PROFILE_VARIABLES[0]} '
+        f'({_PROFILE_VARIABLES[1]} up to Jazzy).')

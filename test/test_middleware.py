@@ -11,14 +11,14 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from scaledepth_ros import middleware
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.middleware import local_environment
+from scaledepth_ros.middleware import large_data_problem, local_environment
 
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS', 'ROS_LOG_DIR', 'ROS_DISTRO'):
+    for name in (*PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS', 'ROS_LOG_DIR'):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -71,7 +71,9 @@ def test_environment_stays_local_and_holds_a_frame(tmp_path: Path) -> None:
     assert environment['ROS_DOMAIN_ID'] == '5'
     assert environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
     assert environment['FASTDDS_BUILTIN_TRANSPORTS'] == 'LARGE_DATA'
-    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in environment
+    # The name that Fast DDS 2 knows, and that of Fast DDS 3.
+    assert environment['FASTRTPS_DEFAULT_PROFILES_FILE'] == environment[
+        'FASTDDS_DEFAULT_PROFILES_FILE']
     root = ElementTree.parse(environment['FASTDDS_DEFAULT_PROFILES_FILE']).getroot()
     found = {element.tag.split('}')[1]: element.text for element in root.iter()}
     vga_frame_bytes = 640 * 480 * (16 + 4 + 4 + 3)
@@ -84,13 +86,34 @@ def test_choices_of_the_user_are_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
     environment = local_environment(tmp_path, domain=5)
     assert environment['FASTDDS_DEFAULT_PROFILES_FILE'] == '/etc/robot.xml'
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in environment
     assert environment['FASTDDS_BUILTIN_TRANSPORTS'] == 'UDPv4'
 
 
-def test_old_distributions_get_the_old_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+LOCALHOST = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+
+
+@pytest.mark.parametrize(('environment', 'setting'), [
+    (LOCALHOST, 'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST'),
+    ({**LOCALHOST, 'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp'},
+     'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST'),
+    ({'ROS_LOCALHOST_ONLY': '1'}, 'ROS_LOCALHOST_ONLY=1'),
+])
+def test_who_stays_on_this_machine_is_told_that_large_data_has_no_effect(
+    environment: dict[str, str], setting: str,
 ) -> None:
-    monkeypatch.setenv('ROS_DISTRO', 'humble')
-    environment = local_environment(tmp_path, domain=5)
-    assert Path(environment['FASTRTPS_DEFAULT_PROFILES_FILE']).is_file()
-    assert 'FASTDDS_DEFAULT_PROFILES_FILE' not in environment
+    problem = large_data_problem(environment)
+    assert problem is not None
+    assert problem.startswith(setting)
+    assert 'ROS_DOMAIN_ID' in problem
+
+
+@pytest.mark.parametrize('environment', [
+    {},
+    {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET', 'ROS_LOCALHOST_ONLY': '0'},
+    {**LOCALHOST, 'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'},
+    {**LOCALHOST, 'FASTDDS_DEFAULT_PROFILES_FILE': '/etc/robot.xml'},
+    {**LOCALHOST, 'FASTRTPS_DEFAULT_PROFILES_FILE': '/etc/robot.xml'},
+])
+def test_nobody_else_is_told(environment: dict[str, str]) -> None:
+    assert large_data_problem(environment) is None

@@ -24,13 +24,18 @@ def load(path: Path):
     return module
 
 
+# What this test run sets for itself.
+ENVIRONMENT = ('FASTDDS_BUILTIN_TRANSPORTS', 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY',
+               'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE',
+               'RMW_IMPLEMENTATION')
 DEPTH = load(PACKAGE_ROOT / 'launch' / 'depth.launch.py')
 
 
 def started(**arguments):
     """Return the actions of depth.launch.py for some arguments."""
     context = launch.LaunchContext()
-    context.environment.pop('FASTDDS_BUILTIN_TRANSPORTS', None)
+    for name in ENVIRONMENT:
+        context.environment.pop(name, None)
     context.launch_configurations.update(
         dict.fromkeys(DEPTH.PARAMETERS, ''), cameras='', image='', camera_info='',
         large_data='true')
@@ -63,6 +68,16 @@ def test_transports_are_set_unless_the_user_did():
     assert names == ['SetEnvironmentVariable', 'Node', 'Node']
     assert len(started(large_data='false')) == 2
     assert len(started(environment={'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'})) == 2
+
+
+def test_transports_that_have_no_effect_are_told():
+    local = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    names = [type(action).__name__ for action in started(environment=local)]
+    assert names == ['SetEnvironmentVariable', 'LogInfo', 'Node', 'Node']
+    assert len(started(environment=local, large_data='false')) == 2
+    assert len(started(environment={**local, 'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'})) == 2
+    own = {**local, 'FASTDDS_DEFAULT_PROFILES_FILE': '/etc/robot.xml'}
+    assert len(started(environment=own)) == 3
 
 
 def test_remappings_of_several_cameras():
