@@ -20,11 +20,6 @@ STAMP := $(VENV)/.installed-$(shell (pwd; cat requirements.txt) | sha256sum | cu
 unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH AMENT_PREFIX_PATH COLCON_PREFIX_PATH
 unexport RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-# Point clouds of megabytes get lost in Fast DDS's default transports, and nothing that a test or a
-# demo publishes should leave the machine.
-export FASTDDS_BUILTIN_TRANSPORTS ?= LARGE_DATA
-export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
-
 .PHONY: help
 help:  ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

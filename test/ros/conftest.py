@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import os
+from pathlib import Path
+import tempfile
 from typing import Any
 
 import pytest
+from scaledepth_ros.middleware import local_environment
 
-# Read once, when the middleware loads: nothing of a test may leave this machine.
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'LARGE_DATA')
+# Read once, when the middleware loads: nothing of a test may leave this machine or get lost on it.
+_FOLDER = tempfile.TemporaryDirectory(prefix='scaledepth_ros_test_')
+os.environ.update(local_environment(Path(_FOLDER.name)))
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
