@@ -13,6 +13,8 @@ profile file is honoured in either case.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 import os
 from pathlib import Path
 import random
@@ -49,9 +51,9 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
   </participant>
 </profiles>
 """
-# Fast DDS 2, up to Jazzy, knows the second name only, Fast DDS 3 the first. ROS_DISTRO does not
-# tell which one it is: PyPI's rclpy sets none.
+# Fast DDS 3 knows the first name, and warns of the second, which is all that Fast DDS 2 knows.
 _PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 # Ports of a DDS domain (RTPS 2.5, 9.6.2): 7400 + 250 * domain, from 10 on the unicast ones.
 _PORT_BASE, _DOMAIN_GAIN, _UNICAST_OFFSET = 7400, 250, 10
 # Domains whose ports lie below Linux's ephemeral range.
@@ -114,8 +116,20 @@ def local_environment(folder: Path, *, domain: int | None = None) -> dict[str, s
     if not any(environment.get(variable) for variable in _PROFILE_VARIABLES):
         profile = folder / 'fastdds.xml'
         profile.write_text(_PROFILE.format(segment_bytes=segment_bytes()))
-        environment |= dict.fromkeys(_PROFILE_VARIABLES, str(profile.resolve()))
+        environment[_PROFILE_VARIABLES[_has_fast_dds_2()]] = str(profile.resolve())
     return environment
+
+
+def _has_fast_dds_2() -> bool:
+    distribution = os.environ.get('ROS_DISTRO')
+    if distribution:
+        return distribution in _FAST_DDS_2
+    # PyPI's rclpy sets no ROS_DISTRO, but has it in its name.
+    for name in _FAST_DDS_2:
+        with suppress(PackageNotFoundError):
+            version(f'ros-{name}-rclpy')
+            return True
+    return False
 
 
 def large_data_problem(environment: Mapping[str, str]) -> str | None:

@@ -3,6 +3,7 @@
 """The environment of local ROS processes: alone in a domain, with room for clouds."""
 
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 import socket
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS', 'ROS_LOG_DIR'):
+    for name in (*PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS', 'ROS_LOG_DIR', 'ROS_DISTRO'):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -66,14 +67,14 @@ def test_a_machine_without_shared_memory_gets_the_smallest(
     assert middleware.segment_bytes() == 8 * 2**20
 
 
-def test_environment_stays_local_and_holds_a_frame(tmp_path: Path) -> None:
+def test_environment_stays_local_and_holds_a_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('ROS_DISTRO', 'kilted')
     environment = local_environment(tmp_path, domain=5)
     assert environment['ROS_DOMAIN_ID'] == '5'
     assert environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
     assert environment['FASTDDS_BUILTIN_TRANSPORTS'] == 'LARGE_DATA'
-    # The name that Fast DDS 2 knows, and that of Fast DDS 3.
-    assert environment['FASTRTPS_DEFAULT_PROFILES_FILE'] == environment[
-        'FASTDDS_DEFAULT_PROFILES_FILE']
     root = ElementTree.parse(environment['FASTDDS_DEFAULT_PROFILES_FILE']).getroot()
     found = {element.tag.split('}')[1]: element.text for element in root.iter()}
     vga_frame_bytes = 640 * 480 * (16 + 4 + 4 + 3)
@@ -88,6 +89,26 @@ def test_choices_of_the_user_are_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     assert environment['FASTDDS_DEFAULT_PROFILES_FILE'] == '/etc/robot.xml'
     assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in environment
     assert environment['FASTDDS_BUILTIN_TRANSPORTS'] == 'UDPv4'
+
+
+@pytest.mark.parametrize(('distribution', 'package', 'index'), [
+    ('humble', '', 1), ('jazzy', '', 1), ('kilted', '', 0), ('', 'ros-jazzy-rclpy', 1),
+    ('', 'rclpy', 0), ('kilted', 'ros-jazzy-rclpy', 0)])
+def test_the_profile_has_the_one_name_that_fast_dds_expects(
+    distribution: str, package: str, index: int, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def version(name: str) -> str:
+        if name == package:
+            return '7.1.6'
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(middleware, 'version', version)
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    environment = local_environment(tmp_path, domain=5)
+    named = [name for name in PROFILE_VARIABLES if name in environment]
+    assert named == [PROFILE_VARIABLES[index]]
+    assert Path(environment[named[0]]).is_file()
 
 
 LOCALHOST = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
