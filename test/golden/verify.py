@@ -101,6 +101,80 @@ class Limits:
             result.add(f'{name} rel', relative, TIGHT)
 
 
+def verify_forward(case, model, result):
+    """Compare every stored array of a plain forward pass; return the outputs by layer."""
+    stored = case.arrays
+    seen = {'logits': []}
+    decoder = model.query_decoder
+    plain = decoder.mask_logits
+
+    def recorded(bin_query, pixels):
+        logits = plain(bin_query, pixels)
+        seen['logits'].append(logits.detach())
+        return logits
+    hooks = [model.pixel_decoder.register_forward_hook(
+                 lambda _, __, out: seen.__setitem__('pixels', out)),
+             decoder.register_forward_hook(lambda _, __, out: seen.__setitem__('queries', out))]
+    decoder.mask_logits = recorded
+    try:
+        inputs = case.inputs()
+        features = model.image_encoder(inputs)
+        layers = range(model.config.decoder_layers)
+        outputs = model.decode(features, layers)
+    finally:
+        del decoder.mask_logits
+        for hook in hooks:
+            hook.remove()
+
+    limits = Limits(flipped=False)
+    if 'attn_mask_bits' in stored:
+        limits = Limits(flipped=verify_mask_bits(case, seen['logits'], result) > 0)
+    embedding, memory = seen['pixels']
+    size = case.image_size()
+    last = outputs[-1]
+    stride = case.facts.get('M_full_stride', 4)
+    arrays = {
+        'S': torch.stack([out.scale_m[:, 0] for out in outputs]),
+        'P': torch.stack([out.scene_logits.softmax(-1) for out in outputs]),
+        'bin_edges': torch.stack([out.bin_edges for out in outputs]),
+        'bin_logits': torch.stack([
+            model.relative_depth.bin_embed(query).squeeze(-1) for query, _ in seen['queries']]),
+        'scale_query': torch.stack([query for _, query in seen['queries']]),
+        'R_quarter_last': last.relative_depth,
+    }
+    for name, values in arrays.items():
+        if name in stored:
+            limits.check(result, SHORT.get(name, name), values.detach().numpy(), stored[name],
+                         activation_scale(name, stored[name]))
+    maps = {
+        'R_quarter_layers': torch.stack([out.relative_depth[:, 0] for out in outputs]),
+        'R_full_sub': F.interpolate(last.relative_depth, size, mode='bilinear'),
+        'mask_features_sub': embedding,
+        **{f'memory{level}_sub': value for level, value in enumerate(memory)},
+        'mask_logits_last_sub': seen['logits'][-1].view(
+            *seen['logits'][-1].shape[:2], *embedding.shape[-2:]),
+        **({f'res{level + 2}_sub': value for level, value in enumerate(features)}),
+    }
+    for name, values in maps.items():
+        if name in stored:
+            # Memories are always stored at every second cell.
+            strides = (2,) if name.startswith('memory') else (1, 2, 4, 8, 16, 32)
+            limits.check(result, SHORT.get(name, name),
+                         sampled(values, stored[name].shape, strides), stored[name],
+                         activation_scale(name, stored[name]))
+    if 'M_full_sub' in stored:
+        depth = metric_depth(last, size)[:, :, ::stride, ::stride]
+        limits.check_metric(result, 'M', depth.detach().numpy(), stored['M_full_sub'])
+    return outputs
+
+
+SHORT = {'bin_edges': 'edges', 'bin_logits': 'bins', 'scale_query': 'query',
+         'R_quarter_last': 'R', 'R_quarter_layers': 'R(layers)', 'R_full_sub': 'R(full)',
+         'mask_features_sub': 'features', 'mask_logits_last_sub': 'masks',
+         **{f'memory{i}_sub': f'memory{i}' for i in range(3)},
+         **{f'res{i}_sub': f'res{i}' for i in range(2, 6)}}
+
+
 def activation_scale(name, golden):
     """Return what a limit is relative to: 1 for outputs, the largest value for activations."""
     activation = name.startswith(('bin_logits', 'scale_query', 'memory', 'mask_logits', 'res'))
