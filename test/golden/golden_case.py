@@ -66,6 +66,11 @@ class GoldenCase:
         """Whether the case states a network input; metrics and noise floors do not."""
         return isinstance(self.facts.get('input'), str)
 
+    @property
+    def is_metrics(self):
+        """Whether the case states evaluation metrics."""
+        return bool(self.facts.get('cases')) and 'metrics' in self.facts['cases'][0]
+
     def network(self):
         """Return the network in evaluation mode with the weights of the rule."""
         shapes = self.facts.get('head', {}).get('state_dict') or self.facts.get('state_dict')

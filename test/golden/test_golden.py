@@ -50,7 +50,7 @@ def test_small_cases_as_the_engine_runs_them(path):
 def test_cases_of_another_folder(path):
     result = verify.verify(path)
     if result is None:
-        pytest.skip('no network case')
+        pytest.skip('no case')
     assert not result.failures
 
 
@@ -101,6 +101,16 @@ def test_a_wrong_loss_or_gradient_is_noticed(folder, capsys, change, says):
     path.write_text(json.dumps(facts))
     assert verify.main([str(folder), '--threads', '1']) == 1
     assert says in capsys.readouterr().out
+
+
+def test_evaluation_metrics_are_compared_too(tmp_path, capsys):
+    facts = json.loads((HERE / 'golden_depth_metric.json').read_text())
+    path = tmp_path / 'golden_depth_metric.json'
+    for change, code in ((0.0, 0), (1e-4, 1)):
+        facts['cases'][7]['metrics']['rmse'] *= 1 + change
+        path.write_text(json.dumps(facts))
+        assert verify.main([str(tmp_path)]) == code
+    assert 'rmse is 1.0' in capsys.readouterr().out
 
 
 def test_an_empty_folder_is_no_success(tmp_path):

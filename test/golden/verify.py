@@ -15,7 +15,7 @@ agree to 1e-4 in every array (activations that are no output: relative to their 
 and metric depth to a relative 1e-4 as well. Where bits differ, the first layer in which they do
 may differ only where the logit is noise, and the result may move by 1e-3, or else by 5e-3 in the
 mean and 5e-2 in the 99.9 % quantile. Losses: 1e-4. Gradient norms: a relative 5e-3, those that are
-zero by construction apart.
+zero by construction apart. Evaluation metrics: a relative 2e-5.
 """
 
 import argparse
@@ -30,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from golden_case import GoldenCase  # noqa: E402
+from golden_metrics import metric_errors  # noqa: E402
 import numpy as np  # noqa: E402
 from scaledepth_ros.inference.engines.prepacked import prepack  # noqa: E402
 from scaledepth_ros.inference.sliding_window import slide_flip, window_origins  # noqa: E402
@@ -43,6 +44,7 @@ FLIPPED, FLIPPED_MEAN, FLIPPED_QUANTILE = 1e-3, 5e-3, 5e-2
 # Rounding noise of a mask logit, whose values spread by about 3.
 NOISE = 1e-4
 GRADIENT = 5e-3
+METRIC = 2e-5
 # A slide case stores no mask bits, but the smallest logit that decided one.
 CLIFF_LOGIT = 5e-6
 # A gradient that is zero by construction is noise beside the others.
@@ -282,11 +284,18 @@ def verify_slide(case, model, result):
 
 
 def verify(path, packed=False):
-    """Return the Result of one golden_*.json, or None where it is no network case."""
+    """Return the Result of one golden_*.json, or None where it is no case."""
     case = GoldenCase(path)
+    result = Result()
+    if case.is_metrics:
+        errors, masks_fit = metric_errors(case.facts['cases'])
+        for name, error in errors.items():
+            result.add(name, error, METRIC)
+        if not masks_fit:
+            result.failures.append('another number of valid pixels')
+        return result
     if not case.is_network:
         return None
-    result = Result()
     model = case.network()
     if packed and not prepack(model.to(memory_format=torch.channels_last), torch.float32):
         raise SystemExit('this machine has no packed linear layers')
@@ -319,7 +328,7 @@ def main(arguments=None):
         result = verify(path, options.packed)
         name = path.stem.removeprefix('golden_')
         if result is None:
-            print(f'skip {name}: no network case')
+            print(f'skip {name}: no case')
             continue
         compared += 1
         failed += bool(result.failures)
