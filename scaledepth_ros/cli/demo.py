@@ -48,13 +48,15 @@ _PRODUCT_FOLDERS = ('bag', 'log')
 _SUBSCRIBERS = 2
 # A simulated sequence longer than this is played to and fro: rendering takes longer than playing.
 _RENDERED_FRAMES = 30
+# A kitchen with things near and far; the rooms before it begin in front of a bare wall.
+_DEFAULT_SOURCE = 'simulated:room:6'
 _DRAIN_S = 15.0
 _WRITE_TIMEOUT_S = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument('--source', default='simulated', metavar='SOURCE',
+    parser.add_argument('--source', default=_DEFAULT_SOURCE, metavar='SOURCE',
                         help=f'{SOURCES} (default: %(default)s)')
     parser.add_argument('--frames', type=int, default=90, metavar='N',
                         help='frames to publish (default: %(default)s)')
