@@ -33,8 +33,12 @@ def test_damaged_weights_then_good_ones(start, join, tmp_path):
     assert np.isfinite(depth_m).all()
     assert (depth_m > 0.0).all()
     points = cloud_array(cloud)
-    np.testing.assert_array_equal(points['z'], depth_m)
-    np.testing.assert_allclose(points['x'][60, 10], depth_m[60, 10] * (10 - 79.5) / 120, rtol=1e-5)
+    # The cloud leaves out flying pixels, and nothing else.
+    kept = np.isfinite(points['z'])
+    assert kept.mean() > 0.5
+    np.testing.assert_array_equal(points['z'][kept], depth_m[kept])
+    sideways = depth_m * (np.arange(160) - 79.5) / 120
+    np.testing.assert_allclose(points['x'][kept], sideways[kept], rtol=1e-5)
     assert process.stop() < 2.0
     assert process.process.returncode == 0
 
