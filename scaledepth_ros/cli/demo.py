@@ -35,7 +35,7 @@ from scaledepth_ros.cli.source_arguments import (
     SOURCES,
 )
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.image_source import open_source
+from scaledepth_ros.image_source import open_source, SimulatedSource
 from scaledepth_ros.source_options import SourceOptions
 from tqdm import tqdm
 
@@ -73,15 +73,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 only if depth and clouds arrived and are finite."""
     options = _check(args)
+    size = None
     if not Path(args.source).is_char_device():
         # Tells what is wrong before anything is started; a device could not be opened twice.
-        open_source(args.source, options)
+        source = open_source(args.source, options)
+        if not isinstance(source, SimulatedSource):
+            # The network gets ready for it, so that no image passes while it does.
+            size = next(iter(source)).rgb_HW3.shape[:2]
     output: Path = args.output
     _clear(output)
     previous = signal.signal(signal.SIGTERM, _exit_on_sigterm)
     try:
         with tempfile.TemporaryDirectory(prefix='scaledepth_demo_') as truth_folder:
-            pipeline = Pipeline(args, Path(truth_folder))
+            pipeline = Pipeline(args, Path(truth_folder), size)
             try:
                 pipeline.run()
             finally:
@@ -104,7 +108,9 @@ def run(args: argparse.Namespace) -> int:
 class Pipeline:
     """The three processes, from start to end."""
 
-    def __init__(self, args: argparse.Namespace, truth_folder: Path) -> None:
+    def __init__(
+        self, args: argparse.Namespace, truth_folder: Path, image_size: tuple[int, ...] | None,
+    ) -> None:
         self._args = args
         self._children: list[Child] = []
         self.facts: dict[str, Any] = {'model': args.model}
@@ -112,6 +118,7 @@ class Pipeline:
         environment = ros_environment(log_folder)
         self.facts['ros_domain_id'] = int(environment['ROS_DOMAIN_ID'])
         width, height = args.size or (0, 0)
+        image_height, image_width = image_size or (height or 480, width or 640)
 
         def start(name: str, command: list[str], parameters: dict[str, Any]) -> Child:
             child = Child(name, command, parameters, environment, log_folder)
@@ -120,7 +127,8 @@ class Pipeline:
 
         self._depth = start('depth', DEPTH_NODE, {
             'model': args.model, 'weights': str(args.weights or ''), 'device': args.device,
-            'engine': args.engine, 'precision': args.precision, 'diagnostics_period_s': 0.5})
+            'engine': args.engine, 'precision': args.precision, 'image_width': image_width,
+            'image_height': image_height, 'diagnostics_period_s': 0.5})
         self._recorder = start('recorder', ['-m', 'scaledepth_ros.ros.recorder_node'], {
             'output': str(args.output), 'report_progress': True})
         self._camera = start('camera', ['-m', 'scaledepth_ros.ros.camera_node'], {

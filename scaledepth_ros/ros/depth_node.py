@@ -35,7 +35,6 @@ PredictorFactory = Callable[[DepthParameters], Any]
 _STOP_TIMEOUT_S = 0.7
 # Cleaning up frees the network, so it waits for the inference that runs.
 _CLEANUP_TIMEOUT_S = 10.0
-_WARM_UP_SIZE = (480, 640)
 # How soon the subscriptions notice a camera with another QoS.
 _FOLLOW_PERIOD_S = 0.25
 # A camera that was silent for longer is not waited for.
@@ -223,7 +222,7 @@ class DepthNode(LifecycleNode):
 
     def _load(self, parameters: DepthParameters) -> Any:
         predictor = self._predictor_factory(parameters)
-        predictor.warm_up(*_WARM_UP_SIZE)
+        predictor.warm_up(parameters.image_height, parameters.image_width)
         return predictor
 
     def _autostart(self) -> None:
