@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from fill_rule import normal, rng, uniform
+from golden_metrics import golden_image, golden_protocol
 import numpy as np
 import pytest
 from scaledepth_ros.errors import ConfigError, DatasetError
@@ -24,34 +24,12 @@ GOLDEN = Path(__file__).parents[1] / 'golden'
 CASES = json.loads((GOLDEN / 'golden_depth_metric.json').read_text())['cases']
 
 
-def _golden_image(case, index):
-    """Rebuild one image of a golden case by the rule stated in the json file."""
-    name, shape = case['set'], tuple(case['size'])
-    gt = uniform(f'metric:gt:{name}:{index}', shape, case['lo'], case['hi'])
-    noise = normal(f'metric:pred:{name}:{index}', shape)
-    pred = (gt * np.exp(0.2 * noise)).astype(np.float32)
-    gt[rng(f'metric:gtmask:{name}:{index}').random(shape) < 0.2] = 0
-    return pred, gt
-
-
-def _golden_protocol(case):
-    # gt_depth_clamp moves ground truth onto a limit, which is exclusive: it has no effect.
-    kwargs = case['kwargs']
-    return Protocol(
-        name='golden',
-        min_depth_m=kwargs.get('min_depth_eval', 0.0),
-        max_depth_m=kwargs.get('max_depth_eval', math.inf),
-        crop=(kwargs.get('crop_type') or 'none').removesuffix('_crop'),
-        clamp_prediction=kwargs.get('depth_clamp', False),
-    )
-
-
 @pytest.mark.parametrize('case', CASES, ids=range(len(CASES)))
 def test_official_values_are_reproduced(case):
-    protocol = _golden_protocol(case)
+    protocol = golden_protocol(case)
     images = []
     for index in range(case['images']):
-        pred, gt = _golden_image(case, index)
+        pred, gt = golden_image(case, index)
         assert protocol.valid_mask(gt).sum() == case['valid_pixels'][index]
         images.append(evaluate_image(pred, gt, protocol))
         assert images[-1] == pytest.approx(case['per_image'][index], rel=2e-5)
