@@ -321,8 +321,7 @@ def test_without_subscribers_nothing_runs(start, join):
     start(model='slow')
     peer = join(())
     wait_until(lambda: peer.node.count_publishers('points'))
-    for _ in range(10):
-        peer.send(make_image(), make_info())
-        time.sleep(0.02)
-    status = peer.wait_for_status('compute', OK, 'idle: no subscriber')
+    # Sent until it has been heard: a publisher sees its match before the node sees it.
+    status = peer.send_until(lambda: peer.status('compute', OK, 'idle: no subscriber'),
+                             make_image(), make_info())
     assert {v.key: v.value for v in status.values}['published'] == '0'
