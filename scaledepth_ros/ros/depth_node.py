@@ -23,7 +23,7 @@ from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
-from scaledepth_ros.ros.lifecycle import refuse_impossible_transitions
+from scaledepth_ros.ros.lifecycle import refuse_impossible_transitions, release_state_machine
 from scaledepth_ros.ros.parameter_store import ParameterStore
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
@@ -219,6 +219,11 @@ class DepthNode(LifecycleNode):
     def stop(self) -> None:
         """Release everything, whatever the state, before the node is destroyed."""
         self._release(_STOP_TIMEOUT_S)
+
+    def destroy_node(self) -> None:
+        """Leave the middleware, and the memory that it shares with others."""
+        super().destroy_node()
+        release_state_machine(self)
 
     def _load(self, parameters: DepthParameters) -> Any:
         predictor = self._predictor_factory(parameters)

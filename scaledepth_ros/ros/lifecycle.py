@@ -1,6 +1,6 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""An answer to every request of a lifecycle manager, in every distribution of ROS 2."""
+"""What rclpy's lifecycle nodes lack, in every distribution of ROS 2."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,6 +24,22 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
     for service in node.services:
         if service.srv_type is ChangeState:
             service.callback = _guarded(node, service.callback)
+
+
+def release_state_machine(node: LifecycleNode) -> None:
+    """
+    Let a destroyed node leave the middleware at once.
+
+    rclpy's ``destroy_node`` leaves the lifecycle state machine to the garbage collector, and that
+    holds the node: its participant stays in the ROS graph, and a process that ends without
+    collecting garbage leaves the participant's shared memory, 64 MB and more, in /dev/shm.
+
+    Args:
+        node: destroyed; nothing else may be done with it afterwards.
+
+    """
+    # It has no public name. Its destructor frees what it holds.
+    vars(node).pop('_state_machine', None)
 
 
 def _guarded(node: LifecycleNode, change: Callable[..., Any]) -> Callable[..., Any]:

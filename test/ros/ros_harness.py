@@ -31,6 +31,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
+from shared_memory import kill
 from std_msgs.msg import Float32, String
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -70,8 +71,7 @@ def signal_until_it_ends(
         if process.poll() is not None:
             return process.returncode
         if time.monotonic() > deadline_s:
-            process.kill()
-            process.wait()
+            kill(process)
             raise AssertionError(f'still there after {timeout_s} s of signals')
         process.send_signal(number)
         time.sleep(0.002)
@@ -82,9 +82,9 @@ class DepthProcess:
     """The depth node in a process of its own."""
 
     def __init__(self, domain: int, *arguments: str, real: bool = False,
-                 **parameters: Any) -> None:
-        """Start it; ``real`` runs the package's own executable, else depth is known."""
-        target = ['-m', 'scaledepth_ros.ros.depth_node'] if real else [str(KNOWN_DEPTH_NODE)]
+                 script: Path = KNOWN_DEPTH_NODE, **parameters: Any) -> None:
+        """Start a script, by default one whose depth is known, or the real executable."""
+        target = ['-m', 'scaledepth_ros.ros.depth_node'] if real else [str(script)]
         settings = {'diagnostics_period_s': 0.2, **parameters}
         flags = [part for name, value in settings.items()
                  for part in ('-p', f'{name}:={_yaml(value)}')]
@@ -121,8 +121,7 @@ class DepthProcess:
         try:
             self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            kill(self.process)
             raise
         return time.monotonic() - started_s
 
