@@ -17,7 +17,7 @@ from scaledepth_ros.inference.engines.select import make_engine
 from scaledepth_ros.inference.sliding_window import slide_flip
 from scaledepth_ros.model.build import build_model, preset
 from scaledepth_ros.model.checkpoint import load_model, WeightsInfo
-from scaledepth_ros.model.scaledepth import DepthOutput, ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork, DepthOutput
 from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
 from scaledepth_ros.preprocessing import check_rgb, network_size, to_network_input
 import torch
@@ -61,9 +61,12 @@ class Predictor:
             raise ConfigError(
                 f'mode slide_flip cuts windows of {_CROP[1]} x {_CROP[0]} out of the image, but '
                 f'{model} resizes it; use mode whole, or model nk, n or k.')
+        if mode == 'slide_flip' and self.config.head != 'bins':
+            raise ConfigError(f'mode slide_flip joins windows of bins, but {model} has head '
+                              f'{self.config.head!r}; use mode whole.')
         self.mode = mode
         self.max_depth_m = network.config.max_depth_m
-        self._has_scenes = bool(network.scene_scale.text_embeddings.any())
+        self._has_scenes = network.has_scenes
         self._engine: Engine | None
         self._engine, self.precision = make_engine(
             network, engine=engine, device=device, precision=precision,
@@ -117,7 +120,8 @@ class Predictor:
                 scale_m = float(said.scale_m[row, 0]) * self._focal_ratio(cameras[index], size)
                 outputs[index] = self._output(
                     images[index].shape[:2], scale_m, said.relative_depth[row, 0],
-                    said.deviation[row, 0], said.scene_logits[row])
+                    None if said.deviation is None else said.deviation[row, 0],
+                    None if said.scene_logits is None else said.scene_logits[row])
         return [outputs[index] for index in range(len(images))]
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
@@ -149,16 +153,19 @@ class Predictor:
 
     def _output(
         self, shape: tuple[int, ...], scale_m: float, relative: npt.NDArray[np.float32],
-        deviation: npt.NDArray[np.float32], logits: npt.NDArray[np.float32],
+        deviation: npt.NDArray[np.float32] | None, logits: npt.NDArray[np.float32] | None,
     ) -> DepthOutput:
         height, width = shape[:2]
         relative = _resize(relative, height, width)
-        deviation = _resize(deviation, height, width)
+        if deviation is None:
+            deviation = np.full((height, width), np.nan, np.float32)
+        else:
+            deviation = _resize(deviation, height, width)
         depth_m = relative * np.float32(scale_m)
         if not np.isfinite(depth_m.sum()):
             depth_m[~np.isfinite(depth_m)] = np.nan
         probabilities = None
-        if self._has_scenes:
+        if self._has_scenes and logits is not None:
             shifted = np.exp(logits - logits.max())
             probabilities = shifted / shifted.sum()
         return DepthOutput(
@@ -175,6 +182,8 @@ def _run_windows(engine: Engine, batch: Floats) -> EngineOutput:
 
     def run(window: Floats) -> Floats:
         said = engine.run(window)
+        assert said.deviation is not None
+        assert said.scene_logits is not None
         scales.append(said.scale_m)
         logits.append(said.scene_logits)
         metres = said.scale_m[..., None, None] * np.concatenate(
@@ -196,7 +205,7 @@ def _resize(
         cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def load_network(model: str, weights: str | Path | None) -> tuple[ScaleDepth, WeightsInfo]:
+def load_network(model: str, weights: str | Path | None) -> tuple[DepthNetwork, WeightsInfo]:
     """
     Return a network and where its weights come from.
 

@@ -3,11 +3,12 @@
 """Presets by name, and the only place that assembles a network from its parts."""
 
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.model.direct_regression import DirectRegression, RegressionHead
 from scaledepth_ros.model.image_encoder import ImageEncoder
 from scaledepth_ros.model.pixel_decoder import PixelDecoder
 from scaledepth_ros.model.query_decoder import QueryDecoder
 from scaledepth_ros.model.relative_depth import RelativeDepthHead
-from scaledepth_ros.model.scaledepth import ScaleDepth, ScaleDepthConfig
+from scaledepth_ros.model.scaledepth import DepthNetwork, ScaleDepth, ScaleDepthConfig
 from scaledepth_ros.model.scene_scale import SceneScaleHead
 
 
@@ -45,7 +46,7 @@ def preset(name: str) -> ScaleDepthConfig:
 
 def build_model(
     config: ScaleDepthConfig, image_encoder: ImageEncoder | None = None,
-) -> ScaleDepth:
+) -> DepthNetwork:
     """
     Return a network with freshly initialised weights (Mask2Former's initialisation).
 
@@ -54,11 +55,18 @@ def build_model(
         image_encoder: A trunk of one's own instead of the one that config names; it has
             ``channels`` and returns four feature maps at strides 4, 8, 16 and 32.
     """
-    if image_encoder is None:
-        image_encoder = ImageEncoder(config.encoder, config.drop_path_rate)
-    pixel_decoder = PixelDecoder(
-        image_encoder.channels, channels=config.channels, layers=config.encoder_layers,
-        heads=config.heads, points=config.points, hidden=config.encoder_hidden)
+    if config.head == 'regression':
+        image_encoder, pixel_decoder = _pyramid(config, image_encoder)
+        return DirectRegression(config, image_encoder, pixel_decoder,
+                                RegressionHead(config.channels, config.decoder_layers))
+    return build_scaledepth(config, image_encoder)
+
+
+def build_scaledepth(
+    config: ScaleDepthConfig, image_encoder: ImageEncoder | None = None,
+) -> ScaleDepth:
+    """Return the network of the paper, whatever ``config.head`` says; see ``build_model``."""
+    image_encoder, pixel_decoder = _pyramid(config, image_encoder)
     query_decoder = QueryDecoder(
         channels=config.channels, layers=config.decoder_layers, heads=config.heads,
         hidden=config.decoder_hidden, bin_queries=config.bin_queries,
@@ -70,3 +78,13 @@ def build_model(
         similarity=config.similarity, temperature=config.temperature)
     return ScaleDepth(config, image_encoder, pixel_decoder, query_decoder, relative_depth,
                       scene_scale)
+
+
+def _pyramid(
+    config: ScaleDepthConfig, image_encoder: ImageEncoder | None,
+) -> tuple[ImageEncoder, PixelDecoder]:
+    if image_encoder is None:
+        image_encoder = ImageEncoder(config.encoder, config.drop_path_rate)
+    return image_encoder, PixelDecoder(
+        image_encoder.channels, channels=config.channels, layers=config.encoder_layers,
+        heads=config.heads, points=config.points, hidden=config.encoder_hidden)

@@ -19,7 +19,7 @@ from safetensors import safe_open, SafetensorError
 from safetensors.torch import save as serialise
 from scaledepth_ros.errors import CheckpointError, ConfigError
 from scaledepth_ros.model.build import build_model
-from scaledepth_ros.model.scaledepth import ScaleDepth, ScaleDepthConfig
+from scaledepth_ros.model.scaledepth import DepthNetwork, ScaleDepthConfig
 import torch
 from torch import Tensor
 
@@ -46,7 +46,7 @@ class WeightsInfo:
 
 
 def save_model(
-    model: ScaleDepth, path: str | Path, *, description: str, trained: bool = True,
+    model: DepthNetwork, path: str | Path, *, description: str, trained: bool = True,
     dtype: torch.dtype = torch.float16, extra: Mapping[str, str] | None = None,
 ) -> None:
     """
@@ -97,7 +97,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             'folder. An older file of this name is unchanged.') from error
 
 
-def load_model(path: str | Path) -> tuple[ScaleDepth, WeightsInfo]:
+def load_model(path: str | Path) -> tuple[DepthNetwork, WeightsInfo]:
     """
     Read a model file.
 
@@ -148,7 +148,7 @@ def _config(header: Mapping[str, str], path: Path) -> ScaleDepthConfig:
 
 
 def load_tensors(
-    model: ScaleDepth, tensors: Mapping[str, Tensor], source: str, *,
+    model: DepthNetwork, tensors: Mapping[str, Tensor], source: str, *,
     shown: Callable[[str], str] = str,
 ) -> None:
     """

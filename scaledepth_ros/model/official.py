@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import re
 
 from scaledepth_ros.errors import CheckpointError
-from scaledepth_ros.model.build import build_model
+from scaledepth_ros.model.build import build_scaledepth
 from scaledepth_ros.model.checkpoint import load_tensors
 from scaledepth_ros.model.scaledepth import ScaleDepth, ScaleDepthConfig
 from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
@@ -129,7 +129,7 @@ def import_official(
         raise CheckpointError(
             f'{source} has {rows} rows in {_EMBEDDINGS}; expected {len(SCENE_CATEGORIES)} '
             f'(-NK), {len(SCENE_CATEGORIES) - 1} (-N) or no such tensor (-K).')
-    model = build_model(replace(config, scene_categories=rows) if rows else config)
+    model = build_scaledepth(replace(config, scene_categories=rows) if rows else config)
     ours = {official_name(name): name for name in model.state_dict()}
     dropped: dict[str, tuple[int, int, float]] = {}
     tensors = {}

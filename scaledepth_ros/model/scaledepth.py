@@ -12,8 +12,10 @@ Legend: B batch, H, W image size, h, w size of the feature map at stride 4, Q bi
 G scene categories.
 """
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -25,6 +27,7 @@ from scaledepth_ros.model.query_decoder import QueryDecoder
 from scaledepth_ros.model.relative_depth import RelativeDepthHead
 from scaledepth_ros.model.scene_scale import SceneScaleHead
 from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
+import torch
 from torch import nn, Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -39,6 +42,9 @@ class ScaleDepthConfig:
 
     Attributes:
         encoder: Name of the timm trunk.
+        head: 'bins', which is ScaleDepth, or 'regression', the baseline of direct_regression.py;
+            of the fields below it heeds channels, encoder_*, heads, points, decoder_layers (its
+            residual blocks), and what is said about focal length and input.
         channels: Width C of queries and refined features; at least 64, a multiple of 32 and of
             heads.
         encoder_layers, decoder_layers: Depth of the pixel decoder and the query decoder.
@@ -83,6 +89,7 @@ class ScaleDepthConfig:
     size_divisor: int = 32
     max_depth_m: float = 80.0
     drop_path_rate: float = 0.0
+    head: Literal['bins', 'regression'] = 'bins'
 
     def __post_init__(self) -> None:
         for name in ('channels', 'encoder_layers', 'decoder_layers', 'encoder_hidden',
@@ -104,7 +111,8 @@ class ScaleDepthConfig:
             if not value > 0:
                 raise ConfigError(f'{name} is {value!r}; expected a positive number.')
         for name, choices in (('scale_activation', ('relu', 'exp')),
-                              ('similarity', ('dot', 'cosine'))):
+                              ('similarity', ('dot', 'cosine')),
+                              ('head', ('bins', 'regression'))):
             if getattr(self, name) not in choices:
                 raise ConfigError(
                     f'{name} is {getattr(self, name)!r}; expected one of {choices}.')
@@ -112,6 +120,9 @@ class ScaleDepthConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f'{name} is {value!r}; expected a positive number or None.')
+        if self.head == 'regression' and self.supervised_layers:
+            raise ConfigError("head is 'regression', which has no decoder layers to supervise; "
+                              'expected supervised_layers [].')
         for layer, _ in self.supervised_layers:
             if not 0 <= layer < self.decoder_layers - 1:
                 raise ConfigError(
@@ -127,7 +138,8 @@ class DepthOutput:
     Attributes:
         depth_m: (H, W) float32, metres along the optical axis (REP 118); NaN where unknown.
         relative_depth: (H, W) float32 in 0 to 1; depth_m = scale_m * relative_depth.
-        uncertainty_m: (H, W) float32, one standard deviation of the bin mixture in metres.
+        uncertainty_m: (H, W) float32, one standard deviation of the bin mixture in metres; NaN
+            if the network states none.
         scale_m: S in metres, corrected for the camera's focal length.
         scene: Most likely scene category; None if the network has no text embeddings.
         scene_probabilities: (G,) float32, or None likewise.
@@ -147,39 +159,36 @@ class NetworkOutput(NamedTuple):
 
     Attributes:
         relative_depth: R, (B, 1, h, w).
-        deviation: Standard deviation of R's bin mixture, (B, 1, h, w).
+        deviation: Standard deviation of R's bin mixture, (B, 1, h, w); None without bins.
         scale_m: S, (B, 1).
-        scene_logits: (B, G).
-        bin_edges: (B, Q + 1).
+        scene_logits: (B, G); None if the network knows no scene categories.
+        bin_edges: (B, Q + 1); None without bins.
     """
 
     relative_depth: Tensor
-    deviation: Tensor
+    deviation: Tensor | None
     scale_m: Tensor
-    scene_logits: Tensor
-    bin_edges: Tensor
+    scene_logits: Tensor | None
+    bin_edges: Tensor | None
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> 'NetworkOutput':
+        """Return the output with a function applied to every tensor that there is."""
+        return NetworkOutput(*(None if value is None else function(value)  # type: ignore[arg-type]
+                               for value in self))
 
 
-class ScaleDepth(nn.Module):
+class DepthNetwork(nn.Module, ABC):
     """
-    The network; constructors receive parts, ``build.build_model`` makes them.
+    What every network is to its users; ``build.build_model`` makes the one that is configured.
 
     Inputs are RGB images (B, 3, H, W), float, 0 to 255. H and W may be any size of at least
     32 pixels; features of sides that are no multiple of 32 are cut as the trunk cuts them.
     """
 
-    def __init__(
-        self, config: ScaleDepthConfig, image_encoder: ImageEncoder, pixel_decoder: PixelDecoder,
-        query_decoder: QueryDecoder, relative_depth: RelativeDepthHead,
-        scene_scale: SceneScaleHead,
-    ) -> None:
+    def __init__(self, config: ScaleDepthConfig, image_encoder: ImageEncoder) -> None:
         super().__init__()
         self.config = config
         self.image_encoder = image_encoder
-        self.pixel_decoder = pixel_decoder
-        self.query_decoder = query_decoder
-        self.relative_depth = relative_depth
-        self.scene_scale = scene_scale
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """
@@ -195,6 +204,36 @@ class ScaleDepth(nn.Module):
         layers = [layer for layer, _ in self.config.supervised_layers]
         return self.decode(
             self.image_encoder(_checked(image)), [*layers, self.config.decoder_layers - 1])
+
+    @abstractmethod
+    def decode(
+        self, features: Sequence[Tensor], layers: Sequence[int] | None = None,
+    ) -> list[NetworkOutput]:
+        """Turn a feature pyramid into one output a wanted layer; the last layer if None."""
+
+    @property
+    @abstractmethod
+    def has_scenes(self) -> bool:
+        """Whether it was told about scene categories, so that their logits mean something."""
+
+    @abstractmethod
+    def start_at(self, scale_m: float) -> None:
+        """Let an untrained network begin at this scale of scenes."""
+
+
+class ScaleDepth(DepthNetwork):
+    """The network of the paper; its constructor receives parts, ``build.py`` makes them."""
+
+    def __init__(
+        self, config: ScaleDepthConfig, image_encoder: ImageEncoder, pixel_decoder: PixelDecoder,
+        query_decoder: QueryDecoder, relative_depth: RelativeDepthHead,
+        scene_scale: SceneScaleHead,
+    ) -> None:
+        super().__init__(config, image_encoder)
+        self.pixel_decoder = pixel_decoder
+        self.query_decoder = query_decoder
+        self.relative_depth = relative_depth
+        self.scene_scale = scene_scale
 
     def decode(
         self, features: Sequence[Tensor], layers: Sequence[int] | None = None,
@@ -219,6 +258,17 @@ class ScaleDepth(nn.Module):
                 relative.mean, relative.deviation, self.scene_scale.scale_m(scale_query),
                 self.scene_scale.scene_logits(scale_query), relative.edges))
         return outputs
+
+    @property
+    def has_scenes(self) -> bool:
+        """Whether it holds text embeddings."""
+        return bool(self.scene_scale.text_embeddings.any())
+
+    @torch.no_grad()
+    def start_at(self, scale_m: float) -> None:
+        """Begin at this scale; 'relu' begins at about a metre whatever is wanted."""
+        if self.config.scale_activation == 'exp':
+            nn.init.constant_(self.scene_scale.fc.bias, math.log(scale_m))
 
 
 def _checked(image: Tensor) -> Tensor:

@@ -64,6 +64,7 @@ class InitialisationConfig:
         scene_text: Scene embeddings: 'minilm' (they come with this package), 'clip' (from
             open_clip), 'none', or a file written by the embed-scenes command.
         scale_m: Scene scale that an untrained 'exp' scale head begins at; None: about a metre.
+            Head 'regression' begins at half of it everywhere, which is the same depth.
         model: A model file (.safetensors) to fine-tune, or 'lite' for the one that comes with
             this package; all of the above is then ignored.
     """
@@ -274,10 +275,21 @@ class TrainConfig:
         _check(self.seed >= 0, 'seed', self.seed, 'at least 0')
         _check(self.batch_size % self.accumulation == 0, 'batch_size', self.batch_size,
                f'a multiple of accumulation ({self.accumulation})')
+        if self.model.network().head == 'regression':
+            self._check_regression()
         weights = [source.weight is None for source in self.data]
         _check(all(weights) or not any(weights), 'data',
                [(source.source, source.weight) for source in self.data],
                'a weight for every source or for none')
+
+    def _check_regression(self) -> None:
+        # Found out now, not when the first batch has been read.
+        for name, value, without in (
+                ('loss.scene_weight', self.loss.scene_weight, 0.0),
+                ('loss.log_scale_weight', self.loss.log_scale_weight, 0.0),
+                ('initialisation.scene_text', self.initialisation.scene_text, 'none')):
+            _check(value == without, name, value,
+                   f"{without}, because head 'regression' has no scene and no scale")
 
     def network_augmentation(self) -> AugmentationConfig:
         """Return the augmentation with what follows from the network filled in."""

@@ -14,14 +14,14 @@ from scaledepth_ros.evaluation.metrics import (
     log_scale_offset,
     mean_metrics,
 )
-from scaledepth_ros.model.scaledepth import metric_depth, ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork, metric_depth
 from scaledepth_ros.preprocessing import network_size, to_network_input
 import torch
 
 
 @torch.inference_mode()
 def evaluate_frames(
-    model: ScaleDepth, frames: FrameSource, device: torch.device,
+    model: DepthNetwork, frames: FrameSource, device: torch.device,
 ) -> dict[str, dict[str, float]]:
     """
     Measure a network on held-out frames.
@@ -56,7 +56,7 @@ def score(results: Mapping[str, Mapping[str, float]]) -> float:
 
 
 def _frame_metrics(
-    model: ScaleDepth, sample: RgbdSample, device: torch.device,
+    model: DepthNetwork, sample: RgbdSample, device: torch.device,
 ) -> dict[str, float]:
     height, width = sample.depth_m_HW.shape
     config = model.config

@@ -72,7 +72,7 @@ class Processes:
         """Return what the network said of the whole batch, layer by layer."""
         if self.count == 1:
             return list(outputs)
-        return [NetworkOutput(*(self.gather(tensor) for tensor in output)) for output in outputs]
+        return [output.map(self.gather) for output in outputs]
 
     def gather_lists(self, items: list[str]) -> list[str]:
         """Return the items of all processes, process by process."""

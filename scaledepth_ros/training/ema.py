@@ -4,7 +4,7 @@
 
 import copy
 
-from scaledepth_ros.model.scaledepth import ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork
 from scaledepth_ros.training.config import EmaConfig
 import torch
 from torch import Tensor
@@ -21,12 +21,12 @@ class WeightAverage:
         config: How slowly to follow.
     """
 
-    def __init__(self, model: ScaleDepth, config: EmaConfig) -> None:
+    def __init__(self, model: DepthNetwork, config: EmaConfig) -> None:
         self._config = config
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def update(self, model: ScaleDepth, step: int) -> None:
+    def update(self, model: DepthNetwork, step: int) -> None:
         """
         Move towards the weights of the network.
 

@@ -10,7 +10,6 @@ it would fetch is said when it cannot.
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources, util
-import math
 from pathlib import Path
 import pickle
 
@@ -20,7 +19,7 @@ from scaledepth_ros.errors import CheckpointError, ConfigError
 from scaledepth_ros.model.build import build_model
 from scaledepth_ros.model.checkpoint import load_model, load_tensors
 from scaledepth_ros.model.image_encoder import ImageEncoder
-from scaledepth_ros.model.scaledepth import ScaleDepth, ScaleDepthConfig
+from scaledepth_ros.model.scaledepth import DepthNetwork, ScaleDepth, ScaleDepthConfig
 from scaledepth_ros.model.scene_text import (
     clip_text_encoder,
     embed_scenes,
@@ -42,7 +41,7 @@ _CLIP_FETCH = (f"open_clip's {CLIP_NAME}/{CLIP_TAG} (1.4 GB, from the Hugging Fa
 
 def initial_model(
     network: ScaleDepthConfig, config: InitialisationConfig, seed: int,
-) -> ScaleDepth:
+) -> DepthNetwork:
     """
     Return the network to start from.
 
@@ -58,20 +57,20 @@ def initial_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build_model(network)
-    if config.scale_m is not None and network.scale_activation == 'exp':
-        with torch.no_grad():
-            model.scene_scale.fc.bias.fill_(math.log(config.scale_m))
+    if config.scale_m is not None:
+        model.start_at(config.scale_m)
     if config.model is not None:
         _fine_tune(model, config.model)
         return model
     load_encoder(model.image_encoder, network.encoder, config.encoder)
-    text = scene_embeddings(config.scene_text, model.scene_scale.text_embeddings.shape[1])
-    if text is not None:
-        model.scene_scale.text_embeddings.copy_(text)
+    if isinstance(model, ScaleDepth):
+        text = scene_embeddings(config.scene_text, model.scene_scale.text_embeddings.shape[1])
+        if text is not None:
+            model.scene_scale.text_embeddings.copy_(text)
     return model
 
 
-def _fine_tune(model: ScaleDepth, source: str) -> None:
+def _fine_tune(model: DepthNetwork, source: str) -> None:
     """Copy the weights of a model file, or of a preset's own, that means the same by them."""
     packaged = resources.files('scaledepth_ros.model') / 'weights' / f'{source}.safetensors'
     with resources.as_file(packaged) as path:

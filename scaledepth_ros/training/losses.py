@@ -168,7 +168,7 @@ class ScaleDepthLoss(nn.Module):
         if config.scene_weight and scene is not None:
             share = weight if config.scale_auxiliary_scene else 1.0
             terms['scene'] = config.scene_weight * share * scene_loss(
-                output.scene_logits, scene, config.scene_scores)
+                _said(output.scene_logits, 'scene_weight', 'scene'), scene, config.scene_scores)
         if config.log_scale_weight:
             terms['log_scale'] = config.log_scale_weight * weight * log_scale_loss(
                 scale, relative, depth_m, valid)
@@ -176,3 +176,10 @@ class ScaleDepthLoss(nn.Module):
             terms['gradient'] = gradient_weight * gradient_loss(
                 difference, valid, config.gradient_levels)
         return terms
+
+
+def _said(value: Tensor | None, key: str, what: str) -> Tensor:
+    """Return an output that a term of the loss needs, or say which key asks for it in vain."""
+    if value is None:
+        raise ConfigError(f'loss.{key} is not 0, but the network predicts no {what}; set it to 0.')
+    return value

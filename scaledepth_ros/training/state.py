@@ -18,7 +18,7 @@ from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
 from scaledepth_ros.errors import CheckpointError
 from scaledepth_ros.model.checkpoint import load_tensors
-from scaledepth_ros.model.scaledepth import ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork
 from scaledepth_ros.training.ema import WeightAverage
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ class Progress:
 
 
 def save_state(
-    path: Path, progress: Progress, model: ScaleDepth, optimiser: torch.optim.Optimizer,
+    path: Path, progress: Progress, model: DepthNetwork, optimiser: torch.optim.Optimizer,
     average: WeightAverage | None,
 ) -> None:
     """
@@ -112,7 +112,7 @@ def load_progress(path: Path) -> Progress:
 
 
 def load_state(
-    path: Path, model: ScaleDepth, optimiser: torch.optim.Optimizer,
+    path: Path, model: DepthNetwork, optimiser: torch.optim.Optimizer,
     average: WeightAverage | None,
 ) -> Progress:
     """

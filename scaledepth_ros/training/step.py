@@ -10,7 +10,7 @@ import math
 from scaledepth_ros.data.sample import FrameInfo
 from scaledepth_ros.data.training_set import NetworkBatch
 from scaledepth_ros.errors import ConfigError, ScaleDepthError
-from scaledepth_ros.model.scaledepth import metric_depth, NetworkOutput, ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork, metric_depth, NetworkOutput
 from scaledepth_ros.training.config import TrainConfig
 from scaledepth_ros.training.distributed import Processes
 from scaledepth_ros.training.losses import ScaleDepthLoss
@@ -52,7 +52,7 @@ class StepResult:
 class _SupervisedLayers(nn.Module):
     """The network whose forward gives all supervised layers, which is what DDP wraps."""
 
-    def __init__(self, model: ScaleDepth) -> None:
+    def __init__(self, model: DepthNetwork) -> None:
         super().__init__()
         self.model = model
 
@@ -75,7 +75,7 @@ class TrainStep:
     """
 
     def __init__(
-        self, model: ScaleDepth, optimiser: torch.optim.Optimizer, config: TrainConfig,
+        self, model: DepthNetwork, optimiser: torch.optim.Optimizer, config: TrainConfig,
         processes: Processes,
     ) -> None:
         if config.precision == 'fp16' and processes.device.type != 'cuda':
@@ -149,7 +149,7 @@ class TrainStep:
             image = image.contiguous(memory_format=torch.channels_last)
         with forward_precision(processes.device.type, config.precision):
             outputs = self._network(image)
-        outputs = [NetworkOutput(*(value.float() for value in output)) for output in outputs]
+        outputs = [output.map(torch.Tensor.float) for output in outputs]
         depth = part.depth_B1HW
         if aligned:
             outputs = [align_scale(output, depth, ~part.focal_known_B) for output in outputs]

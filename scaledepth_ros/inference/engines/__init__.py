@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inference engines: each runs the same network and returns the same arrays."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,15 +16,32 @@ class EngineOutput(NamedTuple):
     What the network said of a batch, on the host.
 
     Attributes:
-        relative_depth, deviation: (B, 1, h, w) at stride 4.
+        relative_depth: (B, 1, h, w) at stride 4.
+        deviation: Likewise; None if the network states no uncertainty.
         scale_m: (B, 1).
-        scene_logits: (B, G).
+        scene_logits: (B, G); None if the network knows no scene categories.
     """
 
     relative_depth: Floats
-    deviation: Floats
+    deviation: Floats | None
     scale_m: Floats
-    scene_logits: Floats
+    scene_logits: Floats | None
+
+
+def engine_output(arrays: Sequence[Floats], said: Sequence[bool]) -> EngineOutput:
+    """
+    Put arrays into the fields that they belong to.
+
+    Args:
+        arrays: Those that there are, in the order of the fields.
+        said: For each field whether there is an array.
+    """
+    left = iter(arrays)
+    relative_depth, deviation, scale_m, scene_logits = (
+        next(left) if there else None for there in said)
+    assert relative_depth is not None
+    assert scale_m is not None
+    return EngineOutput(relative_depth, deviation, scale_m, scene_logits)
 
 
 class Engine(Protocol):

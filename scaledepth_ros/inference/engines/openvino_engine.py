@@ -10,9 +10,9 @@ import warnings
 
 import numpy as np
 from scaledepth_ros.errors import DeviceError
-from scaledepth_ros.inference.engines import EngineOutput, Floats
+from scaledepth_ros.inference.engines import engine_output, EngineOutput, Floats
 from scaledepth_ros.model.deformable_attention import DeformableAttention
-from scaledepth_ros.model.scaledepth import ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork, NetworkOutput
 import torch
 from torch import nn, Tensor
 
@@ -24,15 +24,19 @@ _KEPT_SHAPES = 4
 
 
 class _Tuple(nn.Module):
-    """The network with its outputs in a plain tuple, as exporters want them."""
+    """The network with what it says in a plain tuple, as exporters want it."""
 
-    def __init__(self, model: ScaleDepth) -> None:
+    def __init__(self, model: DepthNetwork) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         out = self.model(image)
-        return out.relative_depth, out.deviation, out.scale_m, out.scene_logits
+        return tuple(value for value in _wanted(out) if value is not None)
+
+
+def _wanted(out: NetworkOutput) -> tuple[Tensor | None, ...]:
+    return out.relative_depth, out.deviation, out.scale_m, out.scene_logits
 
 
 class OpenVinoEngine:
@@ -52,7 +56,7 @@ class OpenVinoEngine:
     name = 'openvino'
     device = 'cpu'
 
-    def __init__(self, model: ScaleDepth, precision: str) -> None:
+    def __init__(self, model: DepthNetwork, precision: str) -> None:
         try:
             import openvino
         except ImportError as error:
@@ -65,6 +69,8 @@ class OpenVinoEngine:
         for module in model.modules():
             if isinstance(module, DeformableAttention):
                 module.sampling = 'grid_sample'
+        # Which of the outputs there are; known once the network has run.
+        self._said: tuple[bool, ...] = ()
         self._requests: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
     def run(self, image_B3HW: Floats) -> EngineOutput:
@@ -78,7 +84,7 @@ class OpenVinoEngine:
         self._requests.move_to_end(image_B3HW.shape)
         results = request.infer({0: image_B3HW}, share_inputs=True)
         # The request reuses its output memory, so the arrays are copied out.
-        return EngineOutput(*(np.array(results[i]) for i in range(4)))
+        return engine_output([np.array(results[i]) for i in range(sum(self._said))], self._said)
 
     def close(self) -> None:
         """Free the compiled graphs and the weights."""
@@ -91,7 +97,7 @@ class OpenVinoEngine:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter('ignore')
             # Tables that depend on the size alone are made now, so that they become constants.
-            self._model(example)
+            self._said = tuple(value is not None for value in _wanted(self._model.model(example)))
             graph = self._openvino.convert_model(torch.export.export(self._model, (example,)))
         compiled = self._core.compile_model(graph, 'CPU', {
             'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': self._hint})

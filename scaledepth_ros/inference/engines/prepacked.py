@@ -15,7 +15,7 @@ import logging
 from typing import Any
 
 from scaledepth_ros.model.attention import FeedForward, MultiheadAttention
-from scaledepth_ros.model.scaledepth import ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork
 from timm.layers.activations import GELU
 import torch
 from torch import nn, Tensor
@@ -25,6 +25,8 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[str, str]] = {
     nn.ReLU: ('relu', ''), nn.GELU: ('gelu', 'none'), GELU: ('gelu', 'none')}
 
 _TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 5e-2}
+# The heads read their weights themselves, and stay float32 and plain.
+_PARTS = ('image_encoder', 'pixel_decoder', 'query_decoder')
 
 
 class PackedLinear(nn.Module):
@@ -88,7 +90,7 @@ class _PackedPointwise(nn.Module):
         return out
 
 
-def prepack(model: ScaleDepth, dtype: torch.dtype) -> bool:
+def prepack(model: DepthNetwork, dtype: torch.dtype) -> bool:
     """
     Replace the linear layers of a network on a CPU, in place.
 
@@ -106,9 +108,9 @@ def prepack(model: ScaleDepth, dtype: torch.dtype) -> bool:
     if not _usable(dtype):
         _log.info('no packed linear layers for %s here; using the plain ones', dtype)
         return False
-    # The heads read their weights themselves, and stay float32 and plain.
-    for part in (model.image_encoder, model.pixel_decoder, model.query_decoder):
-        _replace(part, dtype)
+    for name, part in model.named_children():
+        if name in _PARTS:
+            _replace(part, dtype)
     return True
 
 

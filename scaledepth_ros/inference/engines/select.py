@@ -11,7 +11,7 @@ from scaledepth_ros.errors import ConfigError, DeviceError
 from scaledepth_ros.inference.engines import Engine, Floats
 from scaledepth_ros.inference.engines.openvino_engine import OpenVinoEngine
 from scaledepth_ros.inference.engines.torch_engine import PRECISIONS, TorchEngine
-from scaledepth_ros.model.scaledepth import ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork
 
 ENGINES = ('auto', 'torch', 'openvino')
 _log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _TOLERANCE = {'fp32': 1e-3, 'fp16': 3e-2, 'bf16': 5e-2}
 
 
 def make_engine(
-    model: ScaleDepth, *, engine: str, device: str, precision: str, check_size: tuple[int, int],
+    model: DepthNetwork, *, engine: str, device: str, precision: str, check_size: tuple[int, int],
 ) -> tuple[Engine, str]:
     """
     Return a working engine for a network, and its precision.

@@ -4,10 +4,10 @@
 
 import gc
 
-from scaledepth_ros.inference.engines import EngineOutput, Floats
+from scaledepth_ros.inference.engines import engine_output, EngineOutput, Floats
 from scaledepth_ros.inference.engines.prepacked import prepack
 from scaledepth_ros.model.deformable_attention import DeformableAttention
-from scaledepth_ros.model.scaledepth import ScaleDepth
+from scaledepth_ros.model.scaledepth import DepthNetwork
 import torch
 
 PRECISIONS = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
@@ -28,7 +28,7 @@ class TorchEngine:
     name = 'torch'
 
     def __init__(
-        self, model: ScaleDepth, device: str, precision: str, *, packed: bool = True,
+        self, model: DepthNetwork, device: str, precision: str, *, packed: bool = True,
     ) -> None:
         self.device = device
         self._dtype = PRECISIONS[precision]
@@ -51,13 +51,14 @@ class TorchEngine:
                 image = image.pin_memory().to(self.device, non_blocking=True)
             out = self._model(image.contiguous(memory_format=torch.channels_last))
             batch = len(image_B3HW)
+            said = (out.relative_depth, out.deviation, out.scale_m, out.scene_logits)
             # One tensor, so that a device is waited for once.
-            parts = [out.relative_depth, out.deviation, out.scale_m, out.scene_logits]
+            parts = [part for part in said if part is not None]
             flat = torch.cat([part.float().reshape(batch, -1) for part in parts], dim=1).cpu()
         pieces = torch.split(flat, [part[0].numel() for part in parts], dim=1)
         arrays = [piece.reshape(part.shape).numpy()
                   for piece, part in zip(pieces, parts, strict=True)]
-        return EngineOutput(*arrays)
+        return engine_output(arrays, [part is not None for part in said])
 
     def close(self) -> None:
         """Free the weights."""
