@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rclpy.clock import JumpThreshold
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 from scaledepth_ros.camera import CameraModel
@@ -20,6 +22,10 @@ from sensor_msgs.msg import LaserScan
 
 Pose = npt.NDArray[np.float64]
 PoseSource = Callable[[Any, DepthParameters], Pose]
+
+# Transforms arrive a little later than the image they belong to. An older pose than this is that
+# of a robot whose transforms have stopped, and would put obstacles where there are none.
+_MAX_POSE_AGE_S = 1.0
 
 
 def pose_from_parameters(_header: Any, parameters: DepthParameters) -> Pose:
@@ -64,12 +70,19 @@ class TfPose:
                 f'camera_pose is tf, but tf2_ros cannot be imported ({error}); install it with '
                 'ROS, or set camera_pose to parameters') from None
         self._error = tf2_ros.TransformException
-        self._buffer = tf2_ros.Buffer(node=node)
+        # With a node, it would offer a service of its own and keep it after close().
+        self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
+        # What was known before a bag began anew is younger than all that follows.
+        self._jumps = node.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(seconds=-1.0),
+                          on_clock_change=True),
+            post_callback=lambda _jump: self._buffer.clear())
 
     def close(self) -> None:
         """Stop to listen."""
         self._listener.unregister()
+        self._jumps.unregister()
 
     def __call__(self, header: Any, parameters: DepthParameters) -> Pose:
         """
@@ -83,20 +96,27 @@ class TfPose:
             Matrix (4, 4) from the image's frame to ``scan_frame_id``.
 
         Raises:
-            ConfigError: TF does not know it.
+            ConfigError: TF does not know it, or only one of another time.
 
         """
-        target = parameters.scan_frame_id
+        source, target = header.frame_id, parameters.scan_frame_id
+        stamp = Time.from_msg(header.stamp)
         try:
             try:
-                found = self._buffer.lookup_transform(
-                    target, header.frame_id, Time.from_msg(header.stamp))
+                found = self._buffer.lookup_transform(target, source, stamp)
             except self._error:
-                # Static or slow transforms: the latest one is better than no scan.
-                found = self._buffer.lookup_transform(target, header.frame_id, Time())
+                # Not yet there, or too old for the buffer: the latest one if it is near enough.
+                found = self._buffer.lookup_transform(target, source, Time())
+                age_s = (stamp - Time.from_msg(found.header.stamp)).nanoseconds / 1e9
+                if abs(age_s) > _MAX_POSE_AGE_S:
+                    raise ConfigError(
+                        f'no scan: the latest TF of {source!r} in {target!r} is '
+                        f'{abs(age_s):.1f} s {"older" if age_s > 0.0 else "newer"} than the '
+                        'image; is its publisher alive, and on the clock of the camera?'
+                    ) from None
         except self._error as error:
             raise ConfigError(
-                f'no scan: TF does not know {header.frame_id!r} in {target!r} ({error})') from None
+                f'no scan: TF does not know {source!r} in {target!r} ({error})') from None
         return transform_matrix(found.transform)
 
 
