@@ -14,6 +14,7 @@ from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError, DeviceError, ImageError
 from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats
 from scaledepth_ros.inference.engines.select import make_engine
+from scaledepth_ros.inference.out_of_memory import GuardedEngine
 from scaledepth_ros.inference.sliding_window import slide_flip
 from scaledepth_ros.model.build import build_model, preset
 from scaledepth_ros.model.checkpoint import load_model, WeightsInfo
@@ -67,12 +68,15 @@ class Predictor:
         self.mode = mode
         self.max_depth_m = network.config.max_depth_m
         self._has_scenes = network.has_scenes
-        self._engine: Engine | None
-        self._engine, self.precision = make_engine(
+        running, self.precision = make_engine(
             network, engine=engine, device=device, precision=precision,
             check_size=self.network_size(480, 640))
-        self.device = self._engine.device
-        self.engine = self._engine.name
+        self._engine: GuardedEngine | None = GuardedEngine(
+            running, None if running.device == 'cpu' else lambda: _cpu_engine(model, weights))
+        self.device = running.device
+        self.engine = running.name
+        # What is wrong although depth comes, such as a GPU without memory; empty if nothing is.
+        self.problem = ''
 
     def infer(
         self, rgb_HW3: npt.NDArray[np.uint8], camera: CameraModel | None = None,
@@ -122,6 +126,7 @@ class Predictor:
                     images[index].shape[:2], scale_m, said.relative_depth[row, 0],
                     None if said.deviation is None else said.deviation[row, 0],
                     None if said.scene_logits is None else said.scene_logits[row])
+        self.device, self.engine, self.problem = engine.device, engine.name, engine.problem
         return [outputs[index] for index in range(len(images))]
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
@@ -138,7 +143,7 @@ class Predictor:
             self._engine.close()
             self._engine = None
 
-    def _running_engine(self) -> Engine:
+    def _running_engine(self) -> GuardedEngine:
         if self._engine is None:
             raise DeviceError('This predictor is closed; make a new one.')
         return self._engine
@@ -174,6 +179,13 @@ class Predictor:
             scene=(SCENE_CATEGORIES[int(probabilities.argmax())]
                    if probabilities is not None else None),
             scene_probabilities=probabilities)
+
+
+def _cpu_engine(model: str, weights: str | Path | None) -> Engine:
+    """Return the engine that stands in where a GPU has no memory; it is loaded anew."""
+    network, _ = load_network(model, weights)
+    return make_engine(network, engine='torch', device='cpu', precision='fp32',
+                       check_size=(0, 0))[0]
 
 
 def _run_windows(engine: Engine, batch: Floats) -> EngineOutput:

@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-import ctypes
 from functools import partial
-import gc
 import os
 import sys
 import time
@@ -19,6 +16,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from scaledepth_ros.errors import ConfigError, ScaleDepthError
+from scaledepth_ros.inference.out_of_memory import free_caches
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
 from scaledepth_ros.ros.frame_processor import FrameProcessor
@@ -318,6 +316,8 @@ class DepthNode(LifecycleNode):
                   if FaultKind.MODEL in stream.health.faults]
         if faults:
             status.level, status.message = faults[0].level, faults[0].text
+        elif predictor.problem:
+            status.level, status.message = DiagnosticStatus.WARN, predictor.problem
         elif not predictor.weights.trained:
             status.level = DiagnosticStatus.WARN
             status.message = f'weights: {predictor.weights.description}; the depth means nothing'
@@ -330,10 +330,7 @@ def _free(predictor: Any) -> None:
     """Close a predictor and give its memory back to the system."""
     if predictor is not None:
         predictor.close()
-    gc.collect()
-    # The C library would keep it for later.
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL('libc.so.6').malloc_trim(0)
+    free_caches()
 
 
 def main(args: list[str] | None = None, *,

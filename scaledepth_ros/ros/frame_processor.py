@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.errors import CameraInfoError, ImageError
+from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
+from scaledepth_ros.inference.out_of_memory import free_caches, is_out_of_memory
 from scaledepth_ros.ros.camera_stream import Frame
 from scaledepth_ros.ros.diagnostics import FaultKind
 from scaledepth_ros.ros.image_decoding import decode_compressed_image, decode_image, RgbImage
@@ -51,7 +52,10 @@ class FrameProcessor:
             except (ImageError, CameraInfoError) as error:
                 frame.stream.reject(error)
             except Exception as error:
-                frame.stream.report(FaultKind.CAMERA, error)
+                if is_out_of_memory(error):
+                    _report_no_memory(frame, 'decoding', error)
+                else:
+                    frame.stream.report(FaultKind.CAMERA, error)
         if not decoded:
             return
         for (frame, rgb, camera), output in zip(decoded, self._infer(decoded), strict=True):
@@ -79,8 +83,11 @@ class FrameProcessor:
         except (ImageError, CameraInfoError) as error:
             frame.stream.reject(error)
         except Exception as error:
-            frame.stream.report(
-                FaultKind.MODEL, f'inference failed with {type(error).__name__}: {error}')
+            if is_out_of_memory(error):
+                _report_no_memory(frame, 'inference', error)
+            else:
+                frame.stream.report(
+                    FaultKind.MODEL, f'inference failed with {type(error).__name__}: {error}')
         return None
 
     def _publish(self, frame: Frame, rgb: RgbImage, camera: CameraModel, output: Any) -> None:
@@ -91,7 +98,9 @@ class FrameProcessor:
                 may_publish=lambda: self.enabled)
         except Exception as error:
             # The context may go away at any moment; that is no fault.
-            if self.enabled:
+            if self.enabled and is_out_of_memory(error):
+                _report_no_memory(frame, 'publishing', error)
+            elif self.enabled:
                 stream.report(
                     FaultKind.MODEL, f'publishing failed with {type(error).__name__}: {error}')
             return
@@ -108,6 +117,15 @@ class FrameProcessor:
             stream.recovered(FaultKind.OUTPUT)
         else:
             stream.report(FaultKind.OUTPUT, problem, warning=True)
+
+
+def _report_no_memory(frame: Frame, what: str, error: Exception) -> None:
+    """Report a frame that was lost for lack of memory, and make room for the next one."""
+    text = str(error) if isinstance(error, ScaleDepthError) else (
+        f'{what} ran out of memory ({error or type(error).__name__}); give the process more, or '
+        'use a smaller model or image')
+    frame.stream.report(FaultKind.MODEL, text)
+    free_caches()
 
 
 def _decode(frame: Frame) -> tuple[RgbImage, CameraModel]:

@@ -44,6 +44,7 @@ class KnownDepth:
     """Stands where the Predictor stands."""
 
     device, engine, precision, max_depth_m, weights = 'cpu', 'test', 'fp32', 40.0, Weights()
+    problem = ''
 
     def __init__(self, parameters: DepthParameters) -> None:
         self._behaviour = parameters.model
