@@ -13,6 +13,7 @@ For example::
 """
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
@@ -28,28 +29,28 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
 from scaledepth_ros.middleware import large_data_problem
-import yaml
+from scaledepth_ros.ros.parameters import DepthParameters, table
 
 TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
 SWITCH = ['true', 'false']
 
 # Launch arguments that set a parameter of the node. They are empty by default, so that the
 # parameters file is the one place with defaults.
-PARAMETERS = {
-    'autostart': ('Configure and activate at start; false under a lifecycle manager.', SWITCH),
-    'model': ('Network preset: lite (CPU), nk (GPU), ...', None),
-    'weights': ('Path of a .safetensors file instead of the weights of the preset.', None),
-    'device': ('auto, cpu, cuda or cuda:N.', None),
-    'engine': ('Inference engine: auto, torch or openvino.', None),
-    'image_transport': ('raw, or compressed for <image>/compressed.', ['raw', 'compressed']),
-    'rectified': ('The image is rectified: use P of CameraInfo, no distortion.', SWITCH),
-    'horizontal_fov_deg': ('Horizontal field of view [deg] of a camera without CameraInfo.', None),
-    'max_rate_hz': ('Skip images that arrive faster than this [Hz].', None),
-    'camera_height_m': ('Height of the camera above the floor [m], for scan.', None),
-    'camera_pitch_deg': ('Pitch of the camera [deg], looking down is positive, for scan.', None),
-    'camera_pose': ('Where the pose of the camera for scan comes from.', ['parameters', 'tf']),
-    'use_sim_time': ('Use the clock of a simulator or a bag.', SWITCH),
-}
+PARAMETERS = (
+    'autostart', 'model', 'weights', 'device', 'engine', 'precision', 'image_transport',
+    'rectified', 'horizontal_fov_deg', 'max_rate_hz', 'depth_encoding', 'point_stride',
+    'scan_frame_id', 'camera_pose', 'camera_height_m', 'camera_pitch_deg',
+)
+TABLE = {name: (default, description) for name, default, description in table()}
+
+
+def parameter_argument(name: str) -> DeclareLaunchArgument:
+    """Return the launch argument for a parameter of the node, with the node's own words."""
+    default, description = TABLE[name]
+    choices = SWITCH if isinstance(default, bool) else list(description.choices)
+    return DeclareLaunchArgument(
+        name, default_value='', choices=['', *choices] if choices else None,
+        description=f'{description.text} Empty: as in params_file.')
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -79,14 +80,18 @@ def arguments() -> list[DeclareLaunchArgument]:
         DeclareLaunchArgument(
             'params_file', default_value=parameters_file,
             description='YAML file with the parameters of the node.'),
-        *(DeclareLaunchArgument(
-            name, default_value='', choices=None if choices is None else ['', *choices],
-            description=f'{text} Empty: as in params_file.')
-          for name, (text, choices) in PARAMETERS.items()),
+        *map(parameter_argument, PARAMETERS),
+        DeclareLaunchArgument(
+            'use_sim_time', default_value='', choices=['', *SWITCH],
+            description='Use the clock of a simulator or a bag. Empty: as in params_file.'),
         DeclareLaunchArgument(
             'log_level', default_value='info',
             choices=['debug', 'info', 'warn', 'error', 'fatal'],
             description='Lowest severity that is printed.'),
+        DeclareLaunchArgument(
+            'enclave', default_value='',
+            description='Security enclave of the node (SROS2), such as /scaledepth_ros/depth. '
+                        'Empty: none of its own.'),
         DeclareLaunchArgument(
             'large_data', default_value='true', choices=SWITCH,
             description=f'Let Fast DDS send images and clouds over shared memory and TCP, unless '
@@ -101,16 +106,13 @@ def arguments() -> list[DeclareLaunchArgument]:
 
 def start(context: LaunchContext) -> list[Any]:
     """Return the actions, once the arguments are known."""
-    overrides = {}
-    for name in PARAMETERS:
-        text = context.launch_configurations[name]
-        if text:
-            overrides[name] = typed(name, text)
-    cameras = [name.strip() for name in context.launch_configurations['cameras'].split(',')]
-    if cameras != ['']:
-        overrides['cameras'] = cameras
+    configurations = context.launch_configurations
+    if not os.path.isfile(configurations['params_file']):
+        raise RuntimeError(f'params_file:={configurations["params_file"]} is not a file')
+    cameras = [name.strip() for name in configurations['cameras'].split(',')]
+    overrides = parameter_overrides(context, cameras)
     actions: list[Any] = []
-    large_data = context.launch_configurations['large_data'] == 'true'
+    large_data = configurations['large_data'] == 'true'
     if large_data and TRANSPORTS not in context.environment:
         actions.append(SetEnvironmentVariable(TRANSPORTS, 'LARGE_DATA'))
     problem = large_data_problem(context.environment)
@@ -123,7 +125,9 @@ def start(context: LaunchContext) -> list[Any]:
         parameters=[ParameterFile(LaunchConfiguration('params_file')), overrides],
         remappings=[*remappings(context, cameras, 'image'),
                     *remappings(context, cameras, 'camera_info')],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level'),
+                   *(['--enclave', configurations['enclave']] if configurations['enclave']
+                     else [])],
         output='screen', emulate_tty=True))
     actions.append(Node(
         package='rviz2', executable='rviz2', namespace=LaunchConfiguration('namespace'),
@@ -131,6 +135,19 @@ def start(context: LaunchContext) -> list[Any]:
         remappings=remappings(context, cameras[:1], 'image'),
         condition=IfCondition(LaunchConfiguration('rviz'))))
     return actions
+
+
+def parameter_overrides(context: LaunchContext, cameras: list[str]) -> dict[str, Any]:
+    """Return the parameters that launch arguments set, checked as the node will check them."""
+    texts = {name: context.launch_configurations[name] for name in PARAMETERS}
+    overrides = {name: typed(name, text) for name, text in texts.items() if text}
+    if cameras != ['']:
+        overrides['cameras'] = cameras
+    # Raises, with a sentence, what the node would refuse a second later in its own log.
+    DepthParameters().changed(overrides)
+    if context.launch_configurations['use_sim_time']:
+        overrides['use_sim_time'] = context.launch_configurations['use_sim_time'] == 'true'
+    return overrides
 
 
 def remappings(
@@ -146,16 +163,16 @@ def remappings(
             for camera in cameras]
 
 
-def typed(name: str, text: str) -> Any:
+def typed(name: str, text: str) -> bool | int | float | str:
     """Return the value that a launch argument means, with the type of its parameter."""
-    if name.endswith(('_deg', '_hz', '_m')):
-        try:
-            return float(text)
-        except ValueError:
-            raise RuntimeError(f'{name}:={text} is not a number') from None
-    if PARAMETERS[name][1] == SWITCH:
-        return yaml.safe_load(text)
-    return text
+    kind = type(TABLE[name][0])
+    if kind is bool:
+        return text == 'true'
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = 'a whole number' if kind is int else 'a number'
+        raise RuntimeError(f'{name}:={text} is not {wanted}') from None
 
 
 def generate_launch_description() -> LaunchDescription:
