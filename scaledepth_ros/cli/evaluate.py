@@ -20,7 +20,7 @@ from typing import Any
 
 from scaledepth_ros.data.registry import DATASETS, open_dataset, split_spec
 from scaledepth_ros.data.sample import FrameSource, SelectedFrames
-from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.evaluation.protocols import get_protocol, Protocol, PROTOCOLS
 
 BASELINES = (
@@ -53,10 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--max-frames', type=int, metavar='N', help='measure on N evenly spaced frames only')
     parser.add_argument(
+        '--scenes', metavar='NAMES',
+        help='measure these scenes only, commas between; with --split train, those that a '
+        'training held out')
+    parser.add_argument(
         '--baseline', action='append', default=[], choices=BASELINES,
         help="also measure the training set's mean depth per pixel position; repeatable")
     parser.add_argument(
-        '--train', help='training frames of the baselines [train split of --data]')
+        '--train', help='training frames of the baselines, less --scenes [train split of --data]')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:N [auto]')
     parser.add_argument('--engine', default='auto', help='inference engine [auto]')
     parser.add_argument('--precision', default='auto', help='auto, fp32, fp16, bf16 [auto]')
@@ -97,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
     name = split_spec(args.data)[0]
     split = args.split or ('val' if name is None else DATASETS[name].test_split)
-    frames = _spread(open_dataset(args.data, split), args.max_frames)
+    frames = _spread(_chosen(open_dataset(args.data, split), args.scenes), args.max_frames)
     protocol = get_protocol(args.protocol or name or 'default')
     average = args.average or ('scenes' if name is None else 'frames')
     predictor = Predictor(
@@ -110,10 +114,12 @@ def run(args: argparse.Namespace) -> int:
             progress=_progress('frames measured'))
         reports = {args.model: full_report(evaluation, average)}
         for baseline in args.baseline:
+            train = open_dataset(args.train or args.data, 'train')
+            if args.scenes is not None:
+                train = _without(train, frames)
             reports[baseline] = full_report(
                 evaluate_baseline(
-                    baseline, open_dataset(args.train or args.data, 'train'), frames, protocol,
-                    with_completed=args.with_completed,
+                    baseline, train, frames, protocol, with_completed=args.with_completed,
                     progress=_progress(f'frames of {baseline}')),
                 average)
         title = (
@@ -146,6 +152,27 @@ def run(args: argparse.Namespace) -> int:
         print(
             f'{args.output}: evaluation.json and {len(pictures)} picture(s)', file=sys.stderr)
     return 0
+
+
+def _chosen(frames: FrameSource, names: str | None) -> FrameSource:
+    """Return the frames of the named scenes, or all of them."""
+    if names is None:
+        return frames
+    wanted = {name.strip() for name in names.split(',')} - {''}
+    unknown = sorted(wanted - {info.scene for info in frames.infos})
+    if unknown or not wanted:
+        raise DatasetError(
+            f'--scenes {names!r}: {", ".join(unknown) or "nothing"} is no scene of this split; '
+            'expected names of the scene column with commas between.')
+    return SelectedFrames(
+        frames, [i for i, info in enumerate(frames.infos) if info.scene in wanted])
+
+
+def _without(train: FrameSource, frames: FrameSource) -> FrameSource:
+    """Return training frames of other scenes than those that are measured."""
+    measured = {info.scene for info in frames.infos}
+    return SelectedFrames(
+        train, [i for i, info in enumerate(train.infos) if info.scene not in measured])
 
 
 def _spread(frames: FrameSource, count: int | None) -> FrameSource:

@@ -62,7 +62,7 @@ def group_report(results: Sequence[FrameResult], average: str = 'scenes') -> Rep
     report.setdefault('uncertainty', None)
     report['confidence_95'] = None
     if len(scenes) > 1:
-        limits = _bootstrap_limits(table, weights)
+        limits = bootstrap_limits(table, weights)
         intervals = _nested(columns, [[float(low), float(high)] for low, high in limits])
         report['confidence_95'] = {
             key: intervals[key] for key in ('raw', 'aligned', 'scale_error')
@@ -148,10 +148,19 @@ def _nested(columns: Mapping[tuple[str, str], Any], values: Sequence[Any]) -> Re
     return report
 
 
-def _bootstrap_limits(
+def bootstrap_limits(
     table: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the central 95 % of column means when rows are drawn anew with replacement."""
+    """
+    Return the central 95 % of column means when rows are drawn anew with replacement.
+
+    Args:
+        table: One row a scene, one column a quantity.
+        weights: How much each row counts.
+
+    Returns:
+        Low and high limit of each column, (columns, 2); the same ones on every call.
+    """
     rng = np.random.default_rng(_BOOTSTRAP_SEED)
     draws = rng.integers(len(table), size=(BOOTSTRAP_ROUNDS, len(table)))
     # How often each row was drawn, times its weight: one matrix product gives all means.

@@ -147,3 +147,20 @@ def test_the_real_network_is_measured(tmp_path, capsys):
     assert report['indoor']['uncertainty']['expected_calibration_error'] >= 0.0
     assert report['weights'].startswith('lite')
     assert report['latency_ms']['p50'] > 0
+
+
+def test_named_scenes_only_and_the_baseline_has_not_seen_them(index, capsys):
+    assert _run('--data', index, '--json', '--split', 'train', '--scenes',
+                'train_room0, train_street1', '--baseline', 'mean-depth-per-domain') == 0
+    report = json.loads(capsys.readouterr().out)
+    assert list(report['by_scene']) == ['train_room0', 'train_street1']
+    assert report['frames'] == 2
+    # What is left to learn from: one room and one street.
+    assert report['baselines']['mean-depth-per-domain']['frames'] == 2
+    with pytest.raises(DatasetError, match="'room9': room9 is no scene of this split"):
+        _run('--data', index, '--scenes', 'room9')
+    with pytest.raises(DatasetError, match='nothing is no scene'):
+        _run('--data', index, '--scenes', ' ,')
+    with pytest.raises(DatasetError, match='training set is empty'):
+        _run('--data', index, '--split', 'train', '--scenes', 'train_room0,train_room1',
+             '--baseline', 'mean-depth-per-domain')
