@@ -3,6 +3,7 @@
 """demo.launch.py: camera and depth node find each other, with rviz2 or without."""
 
 from typing import Any
+import unittest
 
 import pytest
 
@@ -40,7 +41,7 @@ class TestRunning(Listening):
 
 
 @launch_testing.post_shutdown_test()
-class TestShutdown(Listening):
+class TestShutdown(unittest.TestCase):
 
     def test_every_process_ends_with_exit_code_0(self, proc_info: Any) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)

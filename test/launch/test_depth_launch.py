@@ -3,6 +3,7 @@
 """depth.launch.py: its arguments reach the node, and the node works and ends cleanly."""
 
 from typing import Any
+import unittest
 
 import pytest
 
@@ -39,7 +40,7 @@ class TestRunning(Listening):
 
 
 @launch_testing.post_shutdown_test()
-class TestShutdown(Listening):
+class TestShutdown(unittest.TestCase):
 
     def test_every_process_ends_with_exit_code_0(self, proc_info: Any) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)

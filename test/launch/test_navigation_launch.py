@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 import tempfile
 from typing import Any
+import unittest
 
 import pytest
 
@@ -106,7 +107,7 @@ class TestRunning(Listening):
 
 
 @launch_testing.post_shutdown_test()
-class TestShutdown(Listening):
+class TestShutdown(unittest.TestCase):
 
     def test_every_process_ends_with_exit_code_0(self, proc_info: Any) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)

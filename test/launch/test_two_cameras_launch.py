@@ -4,6 +4,7 @@
 
 from importlib.util import find_spec
 from typing import Any
+import unittest
 
 import pytest
 
@@ -68,7 +69,7 @@ class TestRunning(Listening):
 
 
 @launch_testing.post_shutdown_test()
-class TestShutdown(Listening):
+class TestShutdown(unittest.TestCase):
 
     def test_every_process_ends_with_exit_code_0(self, proc_info: Any) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)
