@@ -13,7 +13,9 @@ import numpy.typing as npt
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError, DeviceError, ImageError
 from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats
+from scaledepth_ros.inference.engines.openvino_conversion import NetworkSource
 from scaledepth_ros.inference.engines.select import make_engine
+from scaledepth_ros.inference.engines.switching import SwitchingEngine
 from scaledepth_ros.inference.out_of_memory import GuardedEngine
 from scaledepth_ros.inference.sliding_window import slide_flip
 from scaledepth_ros.model.build import build_model, preset
@@ -42,6 +44,11 @@ class Predictor:
         precision: 'auto', 'fp32', 'bf16' or 'fp16'; 'auto' is fp16 on CUDA and fp32 elsewhere.
         mode: 'whole', or 'slide_flip' for the published test-time augmentation of -NK, which
             takes eight network runs for a 640 x 480 image and is not meant for robots.
+        image_size: (height, width) of the images to get ready for; others cost OpenVINO some
+            seconds on their first image.
+        background: Whether PyTorch serves a new size while a process of low priority converts
+            the network for OpenVINO, instead of letting its first image wait. What `engine`
+            says changes when that is done, and depth by rounding.
 
     Raises:
         CheckpointError: A weights file is missing or damaged.
@@ -53,6 +60,7 @@ class Predictor:
     def __init__(
         self, model: str = 'lite', *, weights: str | Path | None = None, device: str = 'auto',
         engine: str = 'auto', precision: str = 'auto', mode: str = 'whole',
+        image_size: tuple[int, int] = (480, 640), background: bool = False,
     ) -> None:
         if mode not in MODES:
             raise ConfigError(f'mode is {mode!r}; expected one of {MODES}.')
@@ -70,7 +78,11 @@ class Predictor:
         self._has_scenes = network.has_scenes
         running, self.precision = make_engine(
             network, engine=engine, device=device, precision=precision,
-            check_size=self.network_size(480, 640))
+            check_size=self.network_size(*image_size),
+            convert_beside=NetworkSource(
+                model=model, weights=None if weights is None else str(weights),
+                sha256=self.weights.sha256) if background else None)
+        self._switching = running if isinstance(running, SwitchingEngine) else None
         self._engine: GuardedEngine | None = GuardedEngine(
             running, None if running.device == 'cpu' else lambda: _cpu_engine(model, weights))
         self.device = running.device
@@ -127,6 +139,8 @@ class Predictor:
                     None if said.deviation is None else said.deviation[row, 0],
                     None if said.scene_logits is None else said.scene_logits[row])
         self.device, self.engine, self.problem = engine.device, engine.name, engine.problem
+        if self._switching is not None:
+            self.engine = self._switching.name
         return [outputs[index] for index in range(len(images))]
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
@@ -136,6 +150,10 @@ class Predictor:
     def warm_up(self, height: int, width: int) -> None:
         """Run once on a grey image, so that the first real one is as fast as the others."""
         self.infer(np.full((height, width, 3), 127, np.uint8))
+
+    def wait_until_prepared(self, timeout_s: float) -> bool:
+        """Wait until nothing is being prepared in the background; False if that takes longer."""
+        return self._switching is None or self._switching.wait_until_prepared(timeout_s)
 
     def close(self) -> None:
         """Free the network's memory; further calls raise DeviceError."""

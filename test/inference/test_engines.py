@@ -4,6 +4,8 @@
 
 import logging
 from pathlib import Path
+import subprocess
+import sys
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +49,18 @@ def test_an_engine_that_disagrees_is_refused(
     with caplog.at_level(logging.WARNING):
         assert Predictor(str(model_file), engine='auto').engine == 'torch'
     assert 'differs from PyTorch' in caplog.text
+
+
+def test_openvino_neither_forks_this_process_nor_reports_over_the_internet() -> None:
+    code = (
+        'import os, sys\n'
+        'forks = []\n'
+        'os.register_at_fork(before=lambda: forks.append(1))\n'
+        'from scaledepth_ros import Predictor\n'
+        'assert Predictor("lite", image_size=(64, 96)).engine == "openvino"\n'
+        'print(len(forks), "openvino_telemetry" in sys.modules)\n')
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.stdout == '0 False\n', done.stderr
 
 
 def test_openvino_does_not_pretend_to_use_a_gpu(

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Size = tuple[int, int]
+"""(height, width) of the network's input."""
 
 
 class EngineOutput(NamedTuple):
@@ -47,11 +49,29 @@ def engine_output(arrays: Sequence[Floats], said: Sequence[bool]) -> EngineOutpu
 class Engine(Protocol):
     """Runs a network; name and device are what a person reads in the diagnostics."""
 
-    name: str
-    device: str
+    @property
+    def name(self) -> str:
+        """The engine."""
+
+    @property
+    def device(self) -> str:
+        """What it runs on."""
 
     def run(self, image_B3HW: Floats) -> EngineOutput:
         """Return what the network says of RGB images, 0 to 255."""
 
     def close(self) -> None:
         """Free the memory; the engine is not used afterwards."""
+
+
+class PreparedEngine(Engine, Protocol):
+    """An engine that has to get ready for each size of its input."""
+
+    def prepare(self, size: Size) -> EngineOutput:
+        """Get ready for a size; return what PyTorch says of the check frame of this size."""
+
+    def is_ready(self, size: Size) -> bool:
+        """Whether run takes images of this size."""
+
+    def forget(self, size: Size) -> None:
+        """Free what was prepared for a size."""

@@ -3,16 +3,22 @@
 """OpenVINO on a CPU: the fastest engine where no GPU is."""
 
 from collections import OrderedDict
+from collections.abc import Callable
+import importlib
 import logging
+import sys
+import threading
 import time
-from typing import Any
+from typing import Any, cast
 import warnings
 
 import numpy as np
 from scaledepth_ros.errors import DeviceError
-from scaledepth_ros.inference.engines import engine_output, EngineOutput, Floats
+from scaledepth_ros.inference.engines import engine_output, EngineOutput, Floats, Size
+from scaledepth_ros.inference.engines.check import check_frame
+from scaledepth_ros.inference.engines.torch_engine import TorchEngine
 from scaledepth_ros.model.deformable_attention import DeformableAttention
-from scaledepth_ros.model.scaledepth import DepthNetwork, NetworkOutput
+from scaledepth_ros.model.scaledepth import DepthNetwork
 import torch
 from torch import nn, Tensor
 
@@ -20,7 +26,149 @@ _log = logging.getLogger(__name__)
 # Left alone, OpenVINO computes in bf16 on processors that can, which moves depth by several
 # per cent; a faster, less exact run has to be asked for.
 _PRECISION_HINTS = {'fp32': 'f32', 'bf16': 'bf16', 'fp16': 'f16'}
-_KEPT_SHAPES = 4
+_KEPT_SIZES = 4
+
+Graph = tuple[Any, EngineOutput]
+"""A compiled graph, and what PyTorch says of the check frame of its size."""
+
+
+class OpenVino:
+    """
+    The library, with the settings of one precision.
+
+    Args:
+        precision: 'fp32', 'bf16' or 'fp16' for inner products; outputs are float32.
+
+    Raises:
+        DeviceError: OpenVINO is not installed.
+    """
+
+    def __init__(self, precision: str) -> None:
+        self._library = _import_openvino()
+        self._core = self._library.Core()
+        self._settings = {'PERFORMANCE_HINT': 'LATENCY',
+                          'INFERENCE_PRECISION_HINT': _PRECISION_HINTS[precision]}
+
+    def convert(self, model: DepthNetwork, size: Size) -> Graph:
+        """
+        Compile a network for one image of a size; takes seconds.
+
+        Args:
+            model: Network in evaluation mode with its plain layers.
+            size: (height, width) of the network's input.
+        """
+        expected = TorchEngine(model, 'cpu', 'fp32', packed=False).run(check_frame(*size))
+        example = torch.zeros(1, 3, *size)
+        gathers = [part for part in model.modules() if isinstance(part, DeformableAttention)]
+        for part in gathers:
+            part.sampling = 'grid_sample'
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter('ignore')
+                module = _Tuple(model).eval()
+                # Tables that depend on the size alone are made now: they become constants.
+                module(example)
+                graph = self._library.convert_model(torch.export.export(module, (example,)))
+        finally:
+            for part in gathers:
+                part.sampling = 'auto'
+        return self._core.compile_model(graph, 'CPU', self._settings), expected
+
+    def load(self, exported: memoryview) -> Any:
+        """Return the compiled graph that another process on this machine has exported."""
+        tensor = self._library.Tensor(np.frombuffer(exported, np.uint8))
+        return self._core.import_model(tensor, 'CPU', self._settings)
+
+
+class OpenVinoEngine:
+    """
+    Runs the network with OpenVINO, one compiled graph for each size of the input.
+
+    Args:
+        make_graph: Returns the graph for a (height, width); called by prepare.
+        close: Frees what make_graph holds, and ends a call of it that is under way.
+    """
+
+    name = 'openvino'
+    device = 'cpu'
+
+    def __init__(self, make_graph: Callable[[Size], Graph], close: Callable[[], None]) -> None:
+        self._make_graph = make_graph
+        self._close = close
+        self._lock = threading.Lock()
+        self._requests: OrderedDict[Size, tuple[Any, tuple[bool, ...]]] = OrderedDict()
+
+    def prepare(self, size: Size) -> EngineOutput:
+        """
+        Get ready for a size, which takes seconds; the last four sizes stay ready.
+
+        Returns:
+            What PyTorch says of the check frame of this size.
+
+        Raises:
+            DeviceError, RuntimeError: It cannot be done.
+        """
+        start_s = time.monotonic()
+        graph, expected = self._make_graph(size)
+        with self._lock:
+            self._requests[size] = (
+                graph.create_infer_request(), tuple(part is not None for part in expected))
+            while len(self._requests) > _KEPT_SIZES:
+                self._requests.popitem(last=False)
+        _log.info('OpenVINO graph for input %d x %d ready in %.1f s', size[1], size[0],
+                  time.monotonic() - start_s)
+        return expected
+
+    def is_ready(self, size: Size) -> bool:
+        """Whether run takes images of this size."""
+        return size in self._requests
+
+    def forget(self, size: Size) -> None:
+        """Drop the graph of a size."""
+        with self._lock:
+            self._requests.pop(size, None)
+
+    def run(self, image_B3HW: Floats) -> EngineOutput:
+        """
+        Return what the network says of RGB images, 0 to 255.
+
+        Raises:
+            KeyError: It is not ready for their size.
+        """
+        size = image_B3HW.shape[2], image_B3HW.shape[3]
+        with self._lock:
+            request, said = self._requests[size]
+            self._requests.move_to_end(size)
+        rows: list[list[Floats]] = []
+        # One by one: a graph for several images would be no faster on a CPU, and another one.
+        for index in range(len(image_B3HW)):
+            results = request.infer({0: image_B3HW[index:index + 1]}, share_inputs=True)
+            # The request reuses its output memory, so the arrays are copied out.
+            rows.append([np.array(results[i]) for i in range(sum(said))])
+        return engine_output([np.concatenate(column) for column in zip(*rows, strict=True)], said)
+
+    def close(self) -> None:
+        """Free the compiled graphs and what they are made from."""
+        self._close()
+        with self._lock:
+            self._requests.clear()
+
+
+def _import_openvino() -> Any:
+    # Importing and converting would report to the maker over the internet, for which it forks
+    # this process, threads and all, several times. Without the module that does, it does not.
+    reporter = 'openvino_telemetry'
+    keep_out = 'openvino' not in sys.modules and reporter not in sys.modules
+    if keep_out:
+        sys.modules[reporter] = cast(Any, None)
+    try:
+        return importlib.import_module('openvino')
+    except ImportError as error:
+        raise DeviceError('engine is openvino, which is not installed; run '
+                          '`pip install openvino`, or use engine torch.') from error
+    finally:
+        if keep_out:
+            del sys.modules[reporter]
 
 
 class _Tuple(nn.Module):
@@ -32,74 +180,5 @@ class _Tuple(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         out = self.model(image)
-        return tuple(value for value in _wanted(out) if value is not None)
-
-
-def _wanted(out: NetworkOutput) -> tuple[Tensor | None, ...]:
-    return out.relative_depth, out.deviation, out.scale_m, out.scene_logits
-
-
-class OpenVinoEngine:
-    """
-    Runs the network with OpenVINO, one compiled graph for each input shape.
-
-    A new shape costs some seconds once, on its first frame; the last four stay ready.
-
-    Args:
-        model: Network in evaluation mode; the engine takes it over.
-        precision: 'fp32', 'bf16' or 'fp16' for inner products; outputs are float32.
-
-    Raises:
-        DeviceError: OpenVINO is not installed.
-    """
-
-    name = 'openvino'
-    device = 'cpu'
-
-    def __init__(self, model: DepthNetwork, precision: str) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise DeviceError('engine is openvino, which is not installed; run '
-                              '`pip install openvino`, or use engine torch.') from error
-        self._openvino = openvino
-        self._core = openvino.Core()
-        self._hint = _PRECISION_HINTS[precision]
-        self._model = _Tuple(model.requires_grad_(False)).eval()
-        for module in model.modules():
-            if isinstance(module, DeformableAttention):
-                module.sampling = 'grid_sample'
-        # Which of the outputs there are; known once the network has run.
-        self._said: tuple[bool, ...] = ()
-        self._requests: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-
-    def run(self, image_B3HW: Floats) -> EngineOutput:
-        """Return what the network says of RGB images, 0 to 255."""
-        request = self._requests.get(image_B3HW.shape)
-        if request is None:
-            request = self._compile(image_B3HW.shape)
-            self._requests[image_B3HW.shape] = request
-            while len(self._requests) > _KEPT_SHAPES:
-                self._requests.popitem(last=False)
-        self._requests.move_to_end(image_B3HW.shape)
-        results = request.infer({0: image_B3HW}, share_inputs=True)
-        # The request reuses its output memory, so the arrays are copied out.
-        return engine_output([np.array(results[i]) for i in range(sum(self._said))], self._said)
-
-    def close(self) -> None:
-        """Free the compiled graphs and the weights."""
-        self._requests.clear()
-        del self._model
-
-    def _compile(self, shape: tuple[int, ...]) -> Any:
-        start = time.monotonic()
-        example = torch.zeros(shape)
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter('ignore')
-            # Tables that depend on the size alone are made now, so that they become constants.
-            self._said = tuple(value is not None for value in _wanted(self._model.model(example)))
-            graph = self._openvino.convert_model(torch.export.export(self._model, (example,)))
-        compiled = self._core.compile_model(graph, 'CPU', {
-            'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': self._hint})
-        _log.info('OpenVINO graph for input %s ready in %.1f s', shape, time.monotonic() - start)
-        return compiled.create_infer_request()
+        said = (out.relative_depth, out.deviation, out.scale_m, out.scene_logits)
+        return tuple(value for value in said if value is not None)

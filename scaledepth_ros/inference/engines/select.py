@@ -1,40 +1,44 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""Choose an engine, and check it against PyTorch before it is trusted."""
+"""Choose an engine; one that is not PyTorch is checked before it is trusted."""
 
 from importlib.util import find_spec
 import logging
 
-import numpy as np
 from scaledepth_ros.devices import pick_device
 from scaledepth_ros.errors import ConfigError, DeviceError
-from scaledepth_ros.inference.engines import Engine, Floats
-from scaledepth_ros.inference.engines.openvino_engine import OpenVinoEngine
+from scaledepth_ros.inference.engines import Engine, Size
+from scaledepth_ros.inference.engines.openvino_conversion import ConversionProcess, NetworkSource
+from scaledepth_ros.inference.engines.openvino_engine import Graph, OpenVino, OpenVinoEngine
+from scaledepth_ros.inference.engines.switching import SwitchingEngine
 from scaledepth_ros.inference.engines.torch_engine import PRECISIONS, TorchEngine
 from scaledepth_ros.model.scaledepth import DepthNetwork
 
 ENGINES = ('auto', 'torch', 'openvino')
 _log = logging.getLogger(__name__)
-# Largest difference of relative depth, and of the logarithm of the scale, that is rounding.
-# The mask threshold turns rounding into larger steps, so the middle of the pixels is compared.
-_TOLERANCE = {'fp32': 1e-3, 'fp16': 3e-2, 'bf16': 5e-2}
+# A conversion of the largest network on a slow machine.
+_PREPARATION_TIMEOUT_S = 600.0
 
 
 def make_engine(
-    model: DepthNetwork, *, engine: str, device: str, precision: str, check_size: tuple[int, int],
+    model: DepthNetwork, *, engine: str, device: str, precision: str, check_size: Size,
+    convert_beside: NetworkSource | None = None,
 ) -> tuple[Engine, str]:
     """
     Return a working engine for a network, and its precision.
 
     'auto' takes PyTorch on a CUDA device, and OpenVINO, where it is installed, on a CPU. An
-    engine other than PyTorch runs one frame beside it first; one that disagrees is refused.
+    engine other than PyTorch runs one frame of each size beside it first; one that disagrees is
+    refused.
 
     Args:
         model: Network in evaluation mode; the engine takes it over.
         engine: One of ENGINES.
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         precision: 'auto', 'fp32', 'bf16' or 'fp16'; 'auto' is fp16 on CUDA, fp32 elsewhere.
-        check_size: (height, width) of the frame of the check.
+        check_size: (height, width) to get ready for.
+        convert_beside: Where another process finds the same network, to convert it there while
+            PyTorch serves; None converts it here while the first image of a size waits.
 
     Raises:
         ConfigError: An unknown engine or precision.
@@ -54,33 +58,48 @@ def make_engine(
                           'cpu or engine torch.')
     if engine == 'torch' or not on_cpu or (engine == 'auto' and not find_spec('openvino')):
         return TorchEngine(model, torch_device, precision), precision
-    frame = _check_frame(*check_size)
-    expected = TorchEngine(model, 'cpu', 'fp32', packed=False).run(frame)
+    required = engine == 'openvino'
     try:
-        candidate = OpenVinoEngine(model, precision)
-        said = candidate.run(frame)
-    except (RuntimeError, DeviceError) as error:
-        if engine == 'openvino':
-            raise DeviceError(f'OpenVINO cannot run this network ({error}); use engine '
-                              'torch.') from error
-        _log.warning('OpenVINO cannot run this network (%s); using PyTorch', error)
+        library = OpenVino(precision)
+    except (DeviceError, ImportError) as error:
+        if required:
+            raise
+        _log.warning('%s Using PyTorch.', error)
         return TorchEngine(model, 'cpu', precision), precision
-    difference = max(
-        float(np.median(np.abs(said.relative_depth - expected.relative_depth))),
-        float(np.max(np.abs(np.log(said.scale_m) - np.log(expected.scale_m)))))
-    if difference <= _TOLERANCE[precision]:
-        return candidate, precision
-    message = (f'OpenVINO differs from PyTorch by {difference:.2g} on the check frame; expected '
-               f'at most {_TOLERANCE[precision]:.2g} in {precision}')
-    if engine == 'openvino':
-        raise DeviceError(f'{message}. Use engine torch or a higher precision.')
-    _log.warning('%s; using PyTorch', message)
-    return TorchEngine(model, 'cpu', precision), precision
+    if convert_beside is None:
+        return _converting_here(
+            model, library, precision, check_size, required=required), precision
+    process = ConversionProcess(convert_beside, precision)
+
+    def make_graph(size: Size) -> Graph:
+        exported, expected = process.convert(size)
+        return library.load(exported), expected
+
+    switching = SwitchingEngine(
+        TorchEngine(model, 'cpu', precision), OpenVinoEngine(make_graph, process.close),
+        precision, background=True, required=required)
+    switching.request(check_size)
+    if required:
+        # Who names it wants to know now whether it works.
+        switching.wait_until_prepared(_PREPARATION_TIMEOUT_S)
+        if reason := switching.refusal(check_size):
+            switching.close()
+            raise DeviceError(f'{reason}. Use engine torch or a higher precision.')
+    return switching, precision
 
 
-def _check_frame(height: int, width: int) -> Floats:
-    """Return a fixed frame (1, 3, height, width) with gradients, edges and noise."""
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    noise = np.random.default_rng(0).normal(0, 8, (3, height, width))
-    base = np.stack((x / width, y / height, ((x // 32 + y // 32) % 2) * 0.5 + 0.25)) * 255
-    return np.clip(base + noise, 0, 255).astype(np.float32)[None]
+def _converting_here(
+    model: DepthNetwork, library: OpenVino, precision: str, check_size: Size, *, required: bool,
+) -> Engine:
+    # Plain layers: packed ones cannot be exported.
+    switching = SwitchingEngine(
+        TorchEngine(model, 'cpu', precision, packed=False),
+        OpenVinoEngine(lambda size: library.convert(model, size), lambda: None),
+        precision, background=False, required=required)
+    switching.request(check_size)
+    reason = switching.refusal(check_size)
+    if reason is None:
+        return switching
+    if required:
+        raise DeviceError(f'{reason}. Use engine torch or a higher precision.')
+    return TorchEngine(model, 'cpu', precision)

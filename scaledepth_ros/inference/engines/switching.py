@@ -1,0 +1,146 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Serve with PyTorch at once, and with a faster engine as soon as it can be trusted."""
+
+from contextlib import suppress
+import logging
+import threading
+import time
+
+from scaledepth_ros.errors import DeviceError
+from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats, PreparedEngine, Size
+from scaledepth_ros.inference.engines.check import check_frame, disagreement
+
+_log = logging.getLogger(__name__)
+# Within what a robot grants a process that is to end.
+_CLOSE_TIMEOUT_S = 0.4
+
+
+class SwitchingEngine:
+    """
+    Runs images of each size with the fast engine, if that is ready for it and agrees.
+
+    Args:
+        reference: Runs every size at once.
+        fast: Is prepared for each size on its first image.
+        precision: 'fp32', 'bf16' or 'fp16'.
+        background: Whether preparing takes place beside the reference's serving; otherwise the
+            first image of a size waits for it.
+        required: Whether an image fails, instead of being served by the reference, if preparing
+            for its size fails while it waits.
+    """
+
+    def __init__(
+        self, reference: Engine, fast: PreparedEngine, precision: str, *, background: bool,
+        required: bool,
+    ) -> None:
+        self.device = reference.device
+        self._reference = reference
+        self._fast = fast
+        self._precision = precision
+        self._background = background
+        self._required = required
+        self._changed = threading.Condition()
+        self._checked: set[Size] = set()
+        self._refused: dict[Size, str] = {}
+        self._wanted: Size | None = None
+        self._in_work: Size | None = None
+        self._last: Size | None = None
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The engine that serves images of the last size, and why it is not the fast one."""
+        size = self._last
+        if size is not None and self._is_ready(size):
+            return self._fast.name
+        if size in self._refused:
+            return f'{self._reference.name} ({self._refused[size]})'
+        return f'{self._reference.name} ({self._fast.name} in preparation)'
+
+    def run(self, image_B3HW: Floats) -> EngineOutput:
+        """
+        Return what the network says of RGB images, 0 to 255.
+
+        Raises:
+            DeviceError: The fast engine is required and cannot be prepared while this waits.
+        """
+        self._last = size = image_B3HW.shape[2], image_B3HW.shape[3]
+        if not self._is_ready(size):
+            self.request(size)
+        if self._is_ready(size):
+            # Forgotten between the two, in favour of newer sizes.
+            with suppress(KeyError):
+                return self._fast.run(image_B3HW)
+        elif self._required and not self._background:
+            raise DeviceError(f'{self._refused[size]}. Use engine torch or a higher precision.')
+        return self._reference.run(image_B3HW)
+
+    def request(self, size: Size) -> None:
+        """Prepare the fast engine for a size, unless it was refused there."""
+        if self._last is None:
+            self._last = size
+        if size in self._refused:
+            return
+        if not self._background:
+            self._prepare(size)
+            return
+        with self._changed:
+            if self._closed or size in (self._in_work, self._wanted):
+                return
+            # One at a time, the latest first: a size that was only passing is not worth it.
+            self._wanted = size
+            if self._in_work is None:
+                self._in_work, self._wanted = size, None
+                # A daemon: a process never waits for it.
+                threading.Thread(target=self._work, name='engine preparation',
+                                 daemon=True).start()
+
+    def wait_until_prepared(self, timeout_s: float) -> bool:
+        """Wait until nothing is being prepared; return False if that takes too long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._in_work is None, timeout_s)
+
+    def refusal(self, size: Size) -> str | None:
+        """Return why the fast engine does not serve a size, or None."""
+        return self._refused.get(size)
+
+    def close(self) -> None:
+        """Give up what is being prepared, and free the memory."""
+        with self._changed:
+            self._closed = True
+            self._wanted = None
+        self._fast.close()
+        self.wait_until_prepared(_CLOSE_TIMEOUT_S)
+        self._reference.close()
+
+    def _is_ready(self, size: Size) -> bool:
+        return size in self._checked and self._fast.is_ready(size)
+
+    def _work(self) -> None:
+        while (size := self._in_work) is not None:
+            self._prepare(size)
+            with self._changed:
+                self._in_work, self._wanted = self._wanted, None
+                self._changed.notify_all()
+
+    def _prepare(self, size: Size) -> None:
+        start_s = time.monotonic()
+        try:
+            expected = self._fast.prepare(size)
+            said = self._fast.run(check_frame(*size))
+            reason = disagreement(said, expected, self._fast.name, self._precision)
+        # An engine is foreign code; whatever it raises must not end the serving.
+        except Exception as error:
+            reason = f'{self._fast.name} cannot run this network: {error}'.rstrip('.')
+        if self._closed:
+            self._fast.close()
+        elif reason is None:
+            self._checked.add(size)
+            _log.info('%s agrees with PyTorch for %d x %d; it serves after %.1f s',
+                      self._fast.name, size[1], size[0], time.monotonic() - start_s)
+        else:
+            self._refused[size] = f'{reason}, for {size[1]} x {size[0]}'
+            self._checked.discard(size)
+            self._fast.forget(size)
+            _log.warning('%s; using PyTorch', self._refused[size])

@@ -1,0 +1,253 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch serves while a faster engine gets ready; the change is safe, and so is the end."""
+
+from collections.abc import Iterator
+import gc
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scaledepth_ros import Predictor
+from scaledepth_ros.errors import DeviceError
+from scaledepth_ros.inference.engines import EngineOutput, Floats, Size
+from scaledepth_ros.inference.engines.check import check_frame
+from scaledepth_ros.inference.engines.openvino_conversion import ConversionProcess, NetworkSource
+from scaledepth_ros.inference.engines.switching import SwitchingEngine
+
+Rgb = npt.NDArray[np.uint8]
+# (height, width) of an image whose network input is small, so that the tests are fast.
+SMALL, LARGE = (32, 64), (64, 96)
+
+
+class Fake:
+    """Says the mean of the image as the scale, after the given factor."""
+
+    device = 'cpu'
+
+    def __init__(self, name: str, factor: float = 1.0, fails: str = '') -> None:
+        self.name, self._factor, self._fails = name, factor, fails
+        self.may_prepare = threading.Event()
+        self.prepared: list[Size] = []
+        self.closed = False
+
+    def run(self, image_B3HW: Floats) -> EngineOutput:
+        scale = image_B3HW.mean(axis=(1, 2, 3))[:, None] * self._factor
+        depth = np.full((len(image_B3HW), 1, 8, 8), 0.5, np.float32)
+        return EngineOutput(depth, depth, scale, None)
+
+    def prepare(self, size: Size) -> EngineOutput:
+        assert self.may_prepare.wait(10)
+        if self._fails or self.closed:
+            raise RuntimeError(self._fails or 'closed')
+        self.prepared.append(size)
+        return Fake('torch').run(check_frame(*size))
+
+    def is_ready(self, size: Size) -> bool:
+        return size in self.prepared
+
+    def forget(self, size: Size) -> None:
+        if size in self.prepared:
+            self.prepared.remove(size)
+
+    def close(self) -> None:
+        self.closed = True
+        self.may_prepare.set()
+
+
+def image(size: Size) -> Floats:
+    return np.full((1, 3, *size), 100, np.float32)
+
+
+def switching(fast: Fake, *, background: bool = True, required: bool = False) -> SwitchingEngine:
+    return SwitchingEngine(
+        Fake('torch'), fast, 'fp32', background=background, required=required)
+
+
+def test_a_new_size_is_served_at_once_and_by_the_fast_engine_when_it_is_ready() -> None:
+    fast = Fake('fast')
+    engine = switching(fast)
+    assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
+    assert engine.name == 'torch (fast in preparation)'
+    fast.may_prepare.set()
+    assert engine.wait_until_prepared(10)
+    engine.run(image(SMALL))
+    assert engine.name == 'fast'
+    fast.may_prepare.clear()
+    engine.run(image(LARGE))
+    assert engine.name == 'torch (fast in preparation)'
+    # The old size does not wait for the new one.
+    engine.run(image(SMALL))
+    assert engine.name == 'fast'
+    engine.close()
+
+
+def test_only_the_latest_of_the_sizes_that_came_meanwhile_is_prepared() -> None:
+    fast = Fake('fast')
+    engine = switching(fast)
+    for size in (SMALL, (96, 96), (128, 96), LARGE, LARGE):
+        engine.run(image(size))
+    fast.may_prepare.set()
+    assert engine.wait_until_prepared(10)
+    assert fast.prepared == [SMALL, LARGE]
+    engine.close()
+
+
+@pytest.mark.parametrize(('fast', 'says'), [
+    (Fake('fast', factor=1.1), r'torch \(fast differs from PyTorch by 0\.095 .* 64 x 32\)'),
+    (Fake('fast', factor=float('nan')), r'torch \(fast differs from PyTorch by nan'),
+    (Fake('fast', fails='no such operator'), r'torch \(fast cannot run .* no such operator'),
+])
+def test_torch_keeps_serving_when_the_fast_engine_cannot_be_trusted(
+        fast: Fake, says: str) -> None:
+    fast.may_prepare.set()
+    engine = switching(fast)
+    for _ in range(3):
+        assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
+        assert engine.wait_until_prepared(10)
+    assert re.search(says, engine.name)
+    engine.close()
+
+
+def test_a_required_engine_that_disagrees_is_an_error_where_the_image_waits() -> None:
+    fast = Fake('fast', factor=1.1)
+    fast.may_prepare.set()
+    with pytest.raises(DeviceError, match='differs from PyTorch'):
+        switching(fast, background=False, required=True).run(image(SMALL))
+
+
+def test_a_size_that_was_forgotten_is_prepared_again() -> None:
+    fast = Fake('fast')
+    fast.may_prepare.set()
+    engine = switching(fast)
+    engine.run(image(SMALL))
+    assert engine.wait_until_prepared(10)
+    fast.forget(SMALL)
+    assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
+    assert engine.wait_until_prepared(10)
+    engine.run(image(SMALL))
+    assert engine.name == 'fast'
+    engine.close()
+
+
+@pytest.fixture(scope='module')
+def beside(model_file: Path) -> Iterator[Predictor]:
+    pytest.importorskip('openvino', reason='OpenVINO is optional')
+    predictor = Predictor(str(model_file), background=True, image_size=(480, 640))
+    yield predictor
+    predictor.close()
+
+
+def test_no_image_waits_for_a_conversion_and_depth_stays_the_same(
+        beside: Predictor, torch_predictor: Predictor, rgb: Rgb) -> None:
+    torch_s, beside_s, said = [], [], []
+    deadline_s = time.monotonic() + 200
+    # In turn, so that whatever else runs on this machine slows both alike.
+    while beside.engine != 'openvino':
+        assert time.monotonic() < deadline_s
+        start_s = time.perf_counter()
+        expected = torch_predictor.infer(rgb)
+        middle_s = time.perf_counter()
+        said.append(beside.infer(rgb).depth_m)
+        beside_s.append(time.perf_counter() - middle_s)
+        torch_s.append(middle_s - start_s)
+        assert beside.engine in ('openvino', 'torch (openvino in preparation)')
+    assert len(said) > 3, 'the first images were not served by PyTorch'
+    assert max(beside_s) < 5 * max(torch_s)
+    assert float(np.median(beside_s)) < 2 * float(np.median(torch_s))
+    for depth_m in (said[0], said[-1]):
+        np.testing.assert_allclose(depth_m, expected.depth_m, rtol=1e-3)
+
+
+def test_images_of_several_cameras_need_no_conversion_of_their_own(
+        beside: Predictor, torch_predictor: Predictor, rgb: Rgb) -> None:
+    assert beside.wait_until_prepared(200)
+    images = [rgb, rgb[::-1].copy(), rgb[:, ::-1].copy()]
+    many = beside.infer_batch(images, [None] * 3)
+    assert beside.engine == 'openvino'
+    for said, image_of in zip(many, images, strict=True):
+        np.testing.assert_allclose(
+            said.depth_m, torch_predictor.infer(image_of).depth_m, rtol=1e-3)
+
+
+def test_closing_ends_a_conversion_within_a_second(model_file: Path) -> None:
+    pytest.importorskip('openvino', reason='OpenVINO is optional')
+    predictor = Predictor(str(model_file), background=True)
+    children = _children()
+    assert len(children) == 1
+    # On a busy machine the collector alone takes long.
+    start_s = time.monotonic()
+    gc.collect()
+    collect_s = time.monotonic() - start_s
+    start_s = time.monotonic()
+    predictor.close()
+    assert time.monotonic() - start_s < 1 + 3 * collect_s
+    while _children() and time.monotonic() - start_s < 5:
+        time.sleep(0.02)
+    assert _children() == []
+    assert not [thread for thread in threading.enumerate() if thread.name == 'engine preparation']
+
+
+def test_a_conversion_ends_with_the_process_that_wanted_it(model_file: Path) -> None:
+    """Also where that is killed, which leaves it no time to clean up."""
+    source = NetworkSource(model=str(model_file), weights=None, sha256='')
+    code = (
+        'import os, threading, time\n'
+        'from scaledepth_ros.inference.engines.openvino_conversion import *\n'
+        f'process = ConversionProcess({source!r}, "fp32")\n'
+        'threading.Thread(target=lambda: process.convert((240, 320)), daemon=True).start()\n'
+        'while process._process is None: time.sleep(0.01)\n'
+        'print(process._process.pid, flush=True)\n'
+        'time.sleep(60)\n')
+    parent = subprocess.Popen(
+        [sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, cwd=Path.cwd())
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline_s = time.monotonic() + 20
+    while _is_running(child):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def test_weights_that_changed_meanwhile_are_not_converted(model_file: Path) -> None:
+    process = ConversionProcess(
+        NetworkSource(model=str(model_file), weights=None, sha256='of another file'), 'fp32')
+    with pytest.raises(DeviceError, match='has changed since it was loaded'):
+        process.convert((64, 64))
+
+
+def test_a_closed_conversion_is_refused() -> None:
+    process = ConversionProcess(NetworkSource(model='lite', weights=None, sha256=''), 'fp32')
+    process.close()
+    with pytest.raises(DeviceError, match='given up'):
+        process.convert((64, 64))
+
+
+def _children() -> list[int]:
+    return [int(path.parent.name) for path in Path('/proc').glob('[0-9]*/stat')
+            if _parent(path) == os.getpid()]
+
+
+def _parent(stat: Path) -> int:
+    try:
+        fields = stat.read_text().rpartition(')')[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] == 'Z' else int(fields[1])
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
