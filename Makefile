@@ -28,6 +28,7 @@ help:  ## show this list
 	echo "                FX=<focal length in pixels>  OUT=<folder>  FRAMES=<number>"
 	echo "                ARGS='--size 320x240'  (make demo ARGS=--help lists them)"
 	echo "make test takes PYTEST_ARGS='-k cloud -x'"
+	echo "make faults takes ARGS='--only camera --quick'; make soak takes FRAMES=<number>"
 
 .PHONY: venv
 venv: $(STAMP)  ## make .venv and install requirements.txt into it
@@ -82,6 +83,15 @@ test: lint types  ## lint, type check and run the tests (PYTEST_ARGS= is passed 
 	@echo '==> pytest'
 	# Several processes at a time share the cores; threads of each would wait for each other.
 	OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" "$(BIN)/python" -m pytest $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: $(STAMP)  ## inject faults into real nodes and print what came of each; see docs/reliability.md
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" "$(BIN)/python" test/faults/run.py $(ARGS)
+
+.PHONY: soak
+soak: $(STAMP)  ## send FRAMES= (20000) images through a node and watch its memory
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" "$(BIN)/python" test/faults/soak.py \
+	  $(if $(FRAMES),--frames '$(FRAMES)') $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP)  ## check the style (ruff, as strict as ament_flake8 and ament_pep257)

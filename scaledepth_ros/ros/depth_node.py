@@ -44,17 +44,21 @@ def load_predictor(parameters: DepthParameters) -> Any:
     Load the network that the parameters name.
 
     Args:
-        parameters: model, weights, device, engine and precision.
+        parameters: model, weights, device, engine, precision and the size of the images.
 
     Raises:
         ScaleDepthError: it cannot be loaded or run.
 
     """
+    # Read when PyTorch is imported. By default its threads spin while they wait for each other:
+    # with one other busy process on two cores an image took seconds, asleep 0.2 s.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     # Importing it takes seconds, and only `configure` needs it.
     from scaledepth_ros.inference.predictor import Predictor
     return Predictor(
         parameters.model, weights=parameters.weights or None, device=parameters.device,
-        engine=parameters.engine, precision=parameters.precision)
+        engine=parameters.engine, precision=parameters.precision,
+        image_size=(parameters.image_height, parameters.image_width), background=True)
 
 
 class DepthNode(LifecycleNode):
@@ -121,7 +125,8 @@ class DepthNode(LifecycleNode):
         started_s = time.monotonic()
         self.get_logger().info(f'loading {parameters.model} ...')
         self._worker = worker = InferenceWorker(
-            self._process, self._batch)
+            self._process, self._batch,
+            lambda error: self._log.fault('worker', f'a frame was lost to {error!r}'))
         try:
             if parameters.camera_pose == 'tf':
                 self._tf_pose = TfPose(self)
@@ -326,6 +331,24 @@ class DepthNode(LifecycleNode):
         return status
 
 
+def spin(executor: SingleThreadedExecutor, node: DepthNode) -> None:
+    """
+    Run callbacks until the context ends; lack of memory costs a callback, not the node.
+
+    Args:
+        executor: has the node.
+        node: says so in its log.
+
+    """
+    while True:
+        try:
+            executor.spin()
+            return
+        except MemoryError as error:
+            free_caches()
+            node.get_logger().error(f'a callback was lost for lack of memory: {error}')
+
+
 def _free(predictor: Any) -> None:
     """Close a predictor and give its memory back to the system."""
     if predictor is not None:
@@ -354,7 +377,7 @@ def main(args: list[str] | None = None, *,
             node = DepthNode(predictor_factory=predictor_factory)
             executor = SingleThreadedExecutor()
             executor.add_node(node)
-            executor.spin()
+            spin(executor, node)
     except ConfigError as error:
         print(f'depth_node: {error}', file=sys.stderr)
         rclpy.try_shutdown()

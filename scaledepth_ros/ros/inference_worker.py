@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 import threading
 from typing import Any
 
@@ -25,19 +26,23 @@ class InferenceWorker:
     """
 
     def __init__(self, process: Callable[[list[Any]], None],
-                 batch: Callable[[], tuple[int, float]] = lambda: (1, 0.0)) -> None:
+                 batch: Callable[[], tuple[int, float]] = lambda: (1, 0.0),
+                 on_error: Callable[[Exception], None] = lambda error: None) -> None:
         """
         Start the thread.
 
         Args:
             process: called in the thread with the frames that were waiting, at most one per
-                camera. It must not raise.
+                camera.
             batch: tells from how many cameras frames can be expected, and how long [s] the
                 first of them waits for the others.
+            on_error: called in the thread with what ``process`` raises, which should be nothing
+                and can always be a MemoryError. The next frames are processed all the same.
 
         """
         self._process = process
         self._batch = batch
+        self._on_error = on_error
         self._condition = threading.Condition()
         self._slots: dict[Hashable, Any] = {}
         self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
@@ -138,10 +143,18 @@ class InferenceWorker:
                 except BaseException as error:
                     future.set_exception(error)
             if frames:
-                self._process(frames)
+                self._process_guarded(frames)
             # Otherwise the last frames and results stay alive until the next ones arrive.
             del frames, calls
         for _function, future in self._calls:
             future.set_exception(WorkInterrupted())
         if self._finally_call is not None:
             self._finally_call()
+
+    def _process_guarded(self, frames: list[Any]) -> None:
+        # Without this thread the node would look alive and never publish again.
+        try:
+            self._process(frames)
+        except Exception as error:
+            with suppress(Exception):
+                self._on_error(error)

@@ -91,3 +91,26 @@ def test_stop_says_whether_it_ended_and_frees_at_the_end_in_any_case(bench):
     assert not freed.is_set()
     bench.go.release()
     assert freed.wait(5)
+
+
+def test_thread_outlives_what_processing_raises():
+    errors, done = [], threading.Event()
+
+    def process(frames):
+        if frames == [1]:
+            raise MemoryError
+        done.set()
+
+    def on_error(error):
+        errors.append(error)
+        # Reporting needs memory too.
+        raise MemoryError
+
+    worker = InferenceWorker(process, on_error=on_error)
+    worker.submit('left', 1)
+    while not errors:
+        time.sleep(0.001)
+    worker.submit('left', 2)
+    assert done.wait(5)
+    assert worker.stop(5)
+    assert isinstance(errors[0], MemoryError)
