@@ -24,7 +24,7 @@ import socket
 from scaledepth_ros.errors import ConfigError
 
 # A frame of VGA cloud, depth, uncertainty and image has 8 MB, one of HD seven times that. Each
-# process has a segment, whose pages are taken when they are first used.
+# process has a segment, which is allocated as a whole when it starts.
 _SEGMENT_BYTES = (8 * 2**20, 64 * 2**20)
 _SHARED_MEMORY = Path('/dev/shm')
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>

@@ -178,6 +178,7 @@ class Bench:
         options.setdefault('script', FAULTY_NODE)
         self.node = DepthProcess(self.domain, **{'model': 'known', **options})
         self.peer.statuses.clear()
+        self.peer.drop_clients()
         return self.node
 
     def stop_node(self) -> None:

@@ -3,14 +3,14 @@
 """Faults on the way in: the camera, its CameraInfo, its clock, and nonsense."""
 from __future__ import annotations
 
+import time
+
 from bench import Bench, OtherProcess
 from diagnostic_msgs.msg import DiagnosticStatus
 from nonsense import nonsense_image, nonsense_info, samples
 from outcome import Fault, Outcome
 from ros_harness import make_info, wait_until
 from sensor_msgs.msg import CameraInfo
-
-import time  # isort: skip
 
 WARN, ERROR = DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -85,16 +85,18 @@ def clock_goes_back(bench: Bench) -> Outcome:
 
 
 def _malformed(bench: Bench, count: int) -> Outcome:
+    images = samples(nonsense_image(), count)
+    infos = iter(samples(nonsense_info(), count // 20 + 1, seed=1))
     node = bench.ready()
     errors_before = node.log().count('ERROR')
     began_s = time.monotonic()
     with bench.injection() as injection:
-        for index, image in enumerate(samples(nonsense_image(), count)):
+        for index, image in enumerate(images):
             bench.camera.send_now(image)
             # The node reads only the newest image; give it a chance to see most of these.
             time.sleep(0.001)
             if index % 20 == 0:
-                bench.camera.send_now(info=samples(nonsense_info(), 1, seed=index)[0])
+                bench.camera.send_now(info=next(infos))
         status = bench.peer.statuses['camera']
     # At most one line per kind of fault and period of five seconds, whatever arrives.
     periods = (time.monotonic() - began_s) / 5 + 1

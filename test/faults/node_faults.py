@@ -3,9 +3,14 @@
 """Faults of the node's own process, and of its neighbours."""
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+import threading
+import time
+
 from bench import Bench, FAULTY_NODE
 from known_depth_node import KnownDepth
-from outcome import Fault, Outcome
+from outcome import Fault, NotPossible, Outcome
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -13,8 +18,6 @@ from ros_harness import DepthProcess, wait_until
 from scaledepth_ros.ros.depth_node import DepthNode
 from sensor_msgs.msg import PointCloud2
 from shared_memory import kill, shared_memory_of
-
-import threading  # isort: skip
 
 
 def node_killed(bench: Bench) -> Outcome:
@@ -87,8 +90,28 @@ def two_nodes_in_one_process(bench: Bench) -> Outcome:
     return Outcome(0.0, note='the other goes on')
 
 
+def _children(pid: int) -> list[int]:
+    return [int(child) for task in Path(f'/proc/{pid}/task').iterdir()
+            for child in (task / 'children').read_text().split()]
+
+
+def node_killed_while_converting(bench: Bench) -> Outcome:
+    """Kill the node while a process of its own converts the network for OpenVINO."""
+    if not find_spec('openvino'):
+        raise NotPossible('OpenVINO is not installed')
+    bench.camera.pause()
+    node = bench.start_node(real=True, model='lite', device='cpu', engine='openvino')
+    children = wait_until(lambda: _children(node.process.pid), 120, node.log)
+    kill(node.process)
+    began_s = time.monotonic()
+    wait_until(lambda: not any(Path(f'/proc/{child}').exists() for child in children), 20,
+               lambda: f'the end of {children}')
+    return Outcome(time.monotonic() - began_s, note='the converting process ends too')
+
+
 FAULTS = (
     Fault('node killed and restarted', node_killed),
+    Fault('node killed while it prepares OpenVINO', node_killed_while_converting, slow=True),
     Fault('second node of the same name comes and goes', two_nodes_of_one_name),
     Fault('one of two nodes in a process ends', two_nodes_in_one_process),
 )

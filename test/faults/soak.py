@@ -18,6 +18,7 @@ import sys
 import time
 
 from bench import Bench, open_bench
+from cycles import engine_of
 from outcome import machine, markdown, write_section
 from ros_harness import OUTPUT_TYPES, wait_until
 
@@ -99,8 +100,7 @@ def main() -> int:
                 image_width=64, image_height=48, camera_height_m=1.0)
         node.wait_for_log('listening to', 180)
         bench.working(60)
-        status = wait_until(lambda: bench.peer.statuses.get('model'))
-        engine = {value.key: value.value for value in status.values}['engine']
+        engine = wait_until(lambda: engine_of(bench), 300, node.log)
         samples = []
         print('  '.join(name.rjust(10) for name in HEADER))
         for sample in soak(bench, arguments.frames):

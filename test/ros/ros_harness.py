@@ -163,6 +163,7 @@ class Peer:
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self.camera_reliability = QoSReliabilityPolicy.RELIABLE
         self._publishers: dict[tuple[str, Any], Any] = {}
+        self._clients: dict[str, Any] = {}
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -273,12 +274,22 @@ class Peer:
 
     def call(self, kind: Any, service: str, request: Any, timeout_s: float = 20.0) -> Any:
         """Call a service of the depth node."""
-        client = self.node.create_client(kind, service)
-        assert client.wait_for_service(timeout_s), f'no service {service}'
+        client = self._clients.get(service)
+        if client is None:
+            client = self._clients[service] = self.node.create_client(kind, service)
+        if not client.service_is_ready():
+            assert client.wait_for_service(timeout_s), f'no service {service}'
+            # The client sees the service before the service sees where to send its answer.
+            time.sleep(0.1)
         future = client.call_async(request)
         wait_until(future.done, timeout_s, lambda: f'an answer of {service}')
-        self.node.destroy_client(client)
         return future.result()
+
+    def drop_clients(self) -> None:
+        """Forget the services of a node that has ended."""
+        for client in self._clients.values():
+            self.node.destroy_client(client)
+        self._clients.clear()
 
     def change_state(self, transition: str, node: str = '/depth',
                      timeout_s: float = 20.0) -> bool:
