@@ -46,8 +46,12 @@ class OpenVino:
     def __init__(self, precision: str) -> None:
         self._library = _import_openvino()
         self._core = self._library.Core()
-        self._settings = {'PERFORMANCE_HINT': 'LATENCY',
-                          'INFERENCE_PRECISION_HINT': _PRECISION_HINTS[precision]}
+        self._settings = {
+            'PERFORMANCE_HINT': 'LATENCY',
+            'INFERENCE_PRECISION_HINT': _PRECISION_HINTS[precision],
+            # A thread that is bound to a core waits for whatever else runs there; on a busy
+            # machine that made the slowest images three times as slow.
+            'ENABLE_CPU_PINNING': False}
 
     def convert(self, model: DepthNetwork, size: Size) -> Graph:
         """
