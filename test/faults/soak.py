@@ -47,6 +47,22 @@ class Sample:
                 str(self.files), str(self.lost))
 
 
+def prepare(bench: Bench, engine: str | None) -> str:
+    """Start a node, of known depth if no engine is named; return the engine that serves."""
+    for topic, kind in OUTPUT_TYPES.items():
+        if topic != 'depth/image':
+            bench.peer.node.create_subscription(kind, topic, lambda _: None, 2)
+    if engine is None:
+        node = bench.start_node(camera_height_m=1.0)
+    else:
+        node = bench.start_node(
+            real=True, model='lite', device='cpu', engine=engine, image_width=64,
+            image_height=48, camera_height_m=1.0)
+    node.wait_for_log('listening to', 180)
+    bench.working(60)
+    return wait_until(lambda: engine_of(bench), 300, node.log)
+
+
 def soak(bench: Bench, frames: int) -> Iterator[Sample]:
     """Send images one by one, each when the depth of the one before has come."""
     assert bench.node is not None
@@ -88,25 +104,14 @@ def main() -> int:
     if arguments.frames < _ROWS:
         parser.error(f'--frames is {arguments.frames}; expected {_ROWS} or more')
     with open_bench() as bench:
-        for topic in OUTPUT_TYPES:
-            if topic != 'depth/image':
-                bench.peer.node.create_subscription(
-                    OUTPUT_TYPES[topic], topic, lambda _: None, 2)
-        if arguments.known:
-            node = bench.start_node(camera_height_m=1.0)
-        else:
-            node = bench.start_node(
-                real=True, model='lite', device='cpu', engine=arguments.engine,
-                image_width=64, image_height=48, camera_height_m=1.0)
-        node.wait_for_log('listening to', 180)
-        bench.working(60)
-        engine = wait_until(lambda: engine_of(bench), 300, node.log)
+        engine = prepare(bench, None if arguments.known else arguments.engine)
         samples = []
         print('  '.join(name.rjust(10) for name in HEADER))
         for sample in soak(bench, arguments.frames):
             samples.append(sample)
             print('  '.join(cell.rjust(10) for cell in sample.cells()), flush=True)
-        assert 'Traceback' not in node.log(), node.log()
+        assert bench.node is not None
+        assert 'Traceback' not in bench.node.log(), bench.node.log()
     passed, text = verdict(samples, arguments.frames)
     network = 'known depth' if arguments.known else f'lite with {engine}'
     print(f'{text}; {network}, on {machine()}')

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench import Bench, open_bench  # noqa: E402
 from outcome import Fault, NotPossible, REPORT  # noqa: E402
 from run import FAULTS  # noqa: E402
+from soak import prepare, soak, verdict  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -37,6 +38,16 @@ def test_node_survives(bench: Bench, fault: Fault) -> None:
     assert outcome.recovered_s < 20.0
     # Nothing that the camera sent is unaccounted for.
     assert outcome.lost is None or outcome.lost <= outcome.of
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_many_frames() -> None:
+    frames = 20000
+    # A bench of its own: with the subscriptions that it needs the others would be slower.
+    with open_bench() as one:
+        prepare(one, None)
+        passed, text = verdict(list(soak(one, frames)), frames)
+    assert passed, text
 
 
 def test_published_table_has_every_fault() -> None:
