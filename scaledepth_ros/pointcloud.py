@@ -230,20 +230,40 @@ def _flag_between(
     # the outermost rows are there, but nothing to continue them from.
     judged = (place > reach) & (place < length - 1 - reach)
     index, place = index[judged], place[judged]
-    value = flat[index]
-    margin = np.float32(tolerance) * value
-    bounds = []
-    for sign in (-1, 1):
-        near_index = index + sign * near_step
-        room = (place if sign < 0 else length - 1 - place) - reach
-        further = np.minimum(room, reach)
-        near, far = flat[near_index], flat[near_index + sign * further * pitch]
-        continued = near + (near - far) * (np.float32(reach) / further.astype(np.float32))
-        bounds.append((np.minimum(near, continued) - margin, np.maximum(near, continued) + margin))
-    (left_low, left_high), (right_low, right_high) = bounds
-    between = (((value > left_high) & (value < right_low))
-               | ((value > right_high) & (value < left_low)))
+    # Most candidates are slanted surfaces, which continue on either side: the second side is
+    # looked at only where the first one does not.
+    value = flat.take(index)
+    low, high = _side(flat, index, place - reach, value, tolerance, reach, -pitch)
+    rises, falls = value > high, value < low
+    left = np.flatnonzero(rises | falls)
+    index, value, rises, falls = index[left], value[left], rises[left], falls[left]
+    low, high = _side(
+        flat, index, length - 1 - reach - place[left], value, tolerance, reach, pitch)
+    between = (rises & (value < low)) | (falls & (value > high))
     mask.reshape(-1)[index[between]] = True
+
+
+def _side(
+    flat: Float32Array, index: npt.NDArray[np.intp], room: npt.NDArray[np.intp],
+    value: Float32Array, tolerance: float, reach: int, pitch: int,
+) -> tuple[Float32Array, Float32Array]:
+    """
+    Return the least and the greatest value of the surface on one side, margins included.
+
+    Args:
+        flat: Image in one row.
+        index, value: Of the pixels that are judged.
+        room: How many more pixels the image has beyond the nearest one that is looked at.
+        tolerance: See flying_pixel_mask.
+        reach: Distance of that pixel.
+        pitch: Step towards this side in the flattened image.
+    """
+    near_index = index + reach * pitch
+    further = np.minimum(room, reach)
+    near, far = flat.take(near_index), flat.take(near_index + further * pitch)
+    continued = near + (near - far) * (np.float32(reach) / further.astype(np.float32))
+    margin = np.float32(tolerance) * value
+    return np.minimum(near, continued) - margin, np.maximum(near, continued) + margin
 
 
 def _multiply(depth_m: Float32Array, rays: Float32Array, out: Float32Array) -> None:
