@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 import ctypes
+import errno
 import gc
 import logging
 import sys
@@ -27,6 +28,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error of an engine, or of whatever it is built on, means no memory."""
     if isinstance(error, MemoryError):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     text = f'{type(error).__name__}: {error}'.lower()
     return isinstance(error, RuntimeError) and (
         'outofmemory' in text or any(words in text for words in _WORDS))
@@ -98,14 +101,14 @@ class GuardedEngine:
     def _run_twice(self, engine: Engine, image_B3HW: Floats) -> EngineOutput:
         try:
             return engine.run(image_B3HW)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
         # Outside of the handler, where the failed run's tensors are no longer held.
         free_caches()
         try:
             return engine.run(image_B3HW)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             first_line = str(error).strip().partition('\n')[0] or type(error).__name__

@@ -84,10 +84,16 @@ def clock_goes_back(bench: Bench) -> Outcome:
     return injection.outcome('says so once')
 
 
+def _rejected(bench: Bench) -> int:
+    status = wait_until(lambda: bench.peer.statuses.get('camera'))
+    return int({value.key: value.value for value in status.values}['rejected'])
+
+
 def _malformed(bench: Bench, count: int) -> Outcome:
     images = samples(nonsense_image(), count)
     infos = iter(samples(nonsense_info(), count // 20 + 1, seed=1))
     node = bench.ready()
+    rejected_before = _rejected(bench)
     errors_before = node.log().count('ERROR')
     began_s = time.monotonic()
     with bench.injection() as injection:
@@ -97,12 +103,11 @@ def _malformed(bench: Bench, count: int) -> Outcome:
             time.sleep(0.001)
             if index % 20 == 0:
                 bench.camera.send_now(info=next(infos))
-        status = bench.peer.statuses['camera']
+        rejected = _rejected(bench) - rejected_before
     # At most one line per kind of fault and period of five seconds, whatever arrives.
     periods = (time.monotonic() - began_s) / 5 + 1
     assert node.log().count('ERROR') - errors_before <= 4 * periods
     wait_until(lambda: 'works again' in node.log())
-    rejected = {value.key: value.value for value in status.values}['rejected']
     return injection.outcome(f'at least {rejected} of them refused with the reason')
 
 

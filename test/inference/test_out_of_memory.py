@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lack of memory: told from other errors, met by another attempt, then by a substitute."""
 
+import errno
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,7 +57,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     (RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate'), True),
     (RuntimeError('could not create a memory object'), True),
     (RuntimeError('CUDA error: device-side assert triggered'), False),
-    (ValueError('out of memory'), False), (OSError(12, 'Cannot allocate memory'), False)])
+    (OSError(errno.ENOMEM, 'Cannot allocate memory'), True),
+    (OSError(errno.ENOENT, 'No such file or directory'), False),
+    (ValueError('out of memory'), False)])
 def test_lack_of_memory_is_told_from_other_errors(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
 
