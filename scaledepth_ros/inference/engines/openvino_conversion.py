@@ -30,8 +30,6 @@ from scaledepth_ros.inference.engines import EngineOutput, Size
 _LENGTH = struct.Struct('<Q')
 # It has ended by then, but something that it started may hold the pipe open.
 _STDERR_TIMEOUT_S = 1.0
-# Serving comes first.
-_NICENESS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +55,12 @@ class ConversionProcess:
     Args:
         source: The network.
         precision: 'fp32', 'bf16' or 'fp16'.
+        niceness: How much the process stands back behind others, 0 to 19.
     """
 
-    def __init__(self, source: NetworkSource, precision: str) -> None:
+    def __init__(self, source: NetworkSource, precision: str, *, niceness: int = 5) -> None:
         self._source = source
+        self._niceness = niceness
         self._precision = precision
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +73,8 @@ class ConversionProcess:
         Raises:
             DeviceError: The process cannot be started, failed, or was ended by close.
         """
-        request = {**asdict(self._source), 'precision': self._precision, 'size': size}
+        request = {**asdict(self._source), 'precision': self._precision, 'size': size,
+                   'niceness': self._niceness}
         with self._lock:
             if self._closed:
                 raise DeviceError('The conversion was given up.')
@@ -179,11 +180,11 @@ def main() -> int:
         0, or 1 with the reason on standard error.
 
     """
-    os.nice(_NICENESS)
     # Nothing that a library prints may get between the bytes.
     answer_to = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)
     request = json.loads(sys.stdin.buffer.readline())
+    os.nice(request['niceness'])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from scaledepth_ros.inference.engines.openvino_engine import OpenVino
     from scaledepth_ros.inference.predictor import load_network

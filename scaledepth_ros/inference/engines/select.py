@@ -69,7 +69,8 @@ def make_engine(
     if convert_beside is None:
         return _converting_here(
             model, library, precision, check_size, required=required), precision
-    process = ConversionProcess(convert_beside, precision)
+    # Serving comes first; but where it waits for the engine, nothing is served yet.
+    process = ConversionProcess(convert_beside, precision, niceness=0 if required else 5)
 
     def make_graph(size: Size) -> Graph:
         exported, expected = process.convert(size)
