@@ -71,6 +71,8 @@ def check(context: LaunchContext) -> list[Any]:
         raise RuntimeError(
             'the demo has one camera, with raw images: leave cameras and image_transport empty, '
             'or use depth.launch.py')
+    # Before anything is started, because launch would leave it running.
+    camera_parameters(context)
     if configurations['rviz'] == 'true' and not is_installed('rviz2'):
         return [
             LogInfo(msg='rviz2 is not installed, so nothing is shown; the topics are there all '

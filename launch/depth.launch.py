@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -104,11 +105,24 @@ def arguments() -> list[DeclareLaunchArgument]:
     ]
 
 
+def is_installed(package: str) -> bool:
+    """Return whether a ROS package can be found."""
+    try:
+        get_package_prefix(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def start(context: LaunchContext) -> list[Any]:
     """Return the actions, once the arguments are known."""
+    # All that can be refused is refused before anything is started: launch leaves running what
+    # it has started when a later action raises.
     configurations = context.launch_configurations
     if not os.path.isfile(configurations['params_file']):
         raise RuntimeError(f'params_file:={configurations["params_file"]} is not a file')
+    if configurations['rviz'] == 'true' and not is_installed('rviz2'):
+        raise RuntimeError('rviz:=true, but the package rviz2 is not installed')
     cameras = [name.strip() for name in configurations['cameras'].split(',')]
     overrides = parameter_overrides(context, cameras)
     actions: list[Any] = []

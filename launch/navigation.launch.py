@@ -69,8 +69,10 @@ def read(name: str, path: str) -> Any:
 def merge(context: LaunchContext) -> list[Any]:
     """Write the parameters of Nav2 with the costmaps in them, and tell where they are."""
     configurations = context.launch_configurations
+    # Raises if it is not installed.
+    FindPackageShare('nav2_bringup').perform(context)
     costmaps = in_namespace(
-        read('costmaps', configurations['costmaps']), configurations['namespace'])
+        read('costmaps', configurations['costmaps']), configurations.get('namespace', ''))
     content = merged(read('nav2_params', configurations['nav2_params']), costmaps)
     with tempfile.NamedTemporaryFile(
             'w', prefix='nav2_params_', suffix='.yaml', delete=False) as file:
@@ -100,9 +102,10 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             'use_sim_time', default_value='false', choices=SWITCH,
             description='Use the clock of a simulator or a bag.'),
+        # Before anything is started, because launch would leave it running if this raises.
+        OpaqueFunction(function=merge),
         IncludeLaunchDescription(PythonLaunchDescriptionSource(
             PathJoinSubstitution([share, 'launch', 'depth.launch.py']))),
-        OpaqueFunction(function=merge),
         # An included file sees the arguments of the one before it, so all are said here that
         # mean something else to Nav2: autostart is empty by now.
         IncludeLaunchDescription(

@@ -6,8 +6,10 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -44,7 +46,7 @@ def context_with(**arguments):
     context = launch.LaunchContext()
     context.launch_configurations.update({
         **dict.fromkeys(DEPTH.PARAMETERS, ''), 'use_sim_time': '', 'cameras': '', 'image': '',
-        'camera_info': '', 'large_data': 'true', 'enclave': '',
+        'camera_info': '', 'large_data': 'true', 'enclave': '', 'rviz': 'false',
         'params_file': str(PACKAGE_ROOT / 'config' / 'depth.yaml'), **arguments})
     return context
 
@@ -166,8 +168,8 @@ def test_costmaps_take_the_place_of_those_of_the_robot():
     assert below['a']['y']['q'] == [1, 2]
 
 
-def run(file: str, **arguments: str) -> subprocess.CompletedProcess[str]:
-    """Launch a file as `ros2 launch` does, in a process of its own."""
+def run(file: str, **arguments: str) -> tuple[int, str]:
+    """Launch a file as `ros2 launch` does; return exit code and output when all has ended."""
     code = (
         'import sys\n'
         'from launch import LaunchDescription, LaunchService\n'
@@ -178,11 +180,26 @@ def run(file: str, **arguments: str) -> subprocess.CompletedProcess[str]:
         'service.include_launch_description(LaunchDescription(\n'
         '    [IncludeLaunchDescription(path, launch_arguments=arguments)]))\n'
         'sys.exit(service.run())\n')
-    return subprocess.run(
-        [sys.executable, '-c', code, str(share() / 'launch' / file),
-         *(f'{name}:={value}' for name, value in arguments.items())],
-        env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN)}, capture_output=True, text=True,
-        timeout=60, check=False)
+    with subprocess.Popen(
+            [sys.executable, '-c', code, str(share() / 'launch' / file),
+             *(f'{name}:={value}' for name, value in arguments.items())],
+            env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN)}, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True) as process:
+        try:
+            text, _nothing = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    # What launch started is in its process group; the last of it may be about to go.
+    deadline_s = time.monotonic() + 2.0
+    while time.monotonic() < deadline_s:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return process.returncode, text
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    raise AssertionError(f'launch left a process behind:\n{text}')
 
 
 @pytest.mark.parametrize(('file', 'arguments', 'sentence'), [
@@ -203,15 +220,22 @@ def run(file: str, **arguments: str) -> subprocess.CompletedProcess[str]:
     ('demo', {'rviz': 'maybe'}, 'Argument "rviz" provided value "maybe" is not valid'),
     ('demo', {'cameras': 'a,b', 'rviz': 'false'}, 'the demo has one camera, with raw images'),
     ('demo', {'image_transport': 'compressed', 'rviz': 'false'}, 'one camera, with raw images'),
+    ('demo', {'rate_hz': 'fast', 'rviz': 'false'}, 'rate_hz:=fast is not a number'),
     ('navigation', {'costmaps': '/no/such.yaml'}, 'costmaps:=/no/such.yaml cannot be read'),
     ('navigation', {'nav2_autostart': 'yes'}, 'provided value "yes" is not valid'),
 ])
 def test_wrong_argument_is_refused_with_a_sentence(file, arguments, sentence):
-    if file == 'navigation':
-        arguments = {**arguments, 'autostart': 'false'}
-    ended = run(f'{file}.launch.py', **arguments)
-    assert ended.returncode == 1
-    assert sentence in ended.stdout + ended.stderr
+    code, text = run(f'{file}.launch.py', **arguments)
+    assert code == 1
+    assert sentence in text
+
+
+def test_rviz_that_is_not_installed_is_refused_with_a_sentence():
+    if DEPTH.is_installed('rviz2'):
+        pytest.skip('rviz2 is installed')
+    code, text = run('depth.launch.py', rviz='true')
+    assert code == 1
+    assert 'rviz:=true, but the package rviz2 is not installed' in text
 
 
 @pytest.mark.parametrize(('arguments', 'sentence'), [
@@ -227,8 +251,7 @@ def test_wrong_argument_of_the_camera_is_refused_with_a_sentence(arguments, sent
 
 
 def test_demo_ends_when_its_camera_cannot_start():
-    ended = run('demo.launch.py', source='/no/such/folder', rviz='false', autostart='false')
-    text = ended.stdout + ended.stderr
+    _code, text = run('demo.launch.py', source='/no/such/folder', rviz='false', autostart='false')
     assert 'There is no source' in text
     assert "sending signal 'SIGINT' to process[depth_node" in text
 
@@ -236,7 +259,7 @@ def test_demo_ends_when_its_camera_cannot_start():
 def test_demo_does_without_rviz2_and_says_so():
     if DEMO.is_installed('rviz2'):
         pytest.skip('rviz2 is installed')
-    ended = run('demo.launch.py', source='/no/such/folder', autostart='false')
-    assert 'rviz2 is not installed, so nothing is shown' in ended.stdout + ended.stderr
+    _code, text = run('demo.launch.py', source='/no/such/folder', autostart='false')
+    assert 'rviz2 is not installed, so nothing is shown' in text
     # It went on to start the camera.
-    assert 'There is no source' in ended.stdout + ended.stderr
+    assert 'There is no source' in text
