@@ -78,7 +78,7 @@ class Predictor:
         self._has_scenes = network.has_scenes
         running, self.precision = make_engine(
             network, engine=engine, device=device, precision=precision,
-            check_size=self.network_size(*image_size),
+            check_size=self.network_size(*image_size) if mode == 'whole' else _CROP,
             convert_beside=NetworkSource(
                 model=model, weights=None if weights is None else str(weights),
                 sha256=self.weights.sha256) if background else None)
