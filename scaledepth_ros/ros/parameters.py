@@ -72,8 +72,8 @@ class DepthParameters:
         'auto', 'Arithmetic of the network: auto, fp32, fp16 or bf16.',
         change=WHEN_UNCONFIGURED)
     image_width: int = _parameter(
-        640, 'Width [px] of the images to get ready for while configuring; with OpenVINO, the '
-        'first image of another size takes some seconds.', change=WHEN_UNCONFIGURED,
+        640, 'Width [px] of the images to get ready for while configuring; with OpenVINO, '
+        'PyTorch serves the first seconds of another size.', change=WHEN_UNCONFIGURED,
         minimum=32, maximum=16384)
     image_height: int = _parameter(
         480, 'Height [px] of the images to get ready for.', change=WHEN_UNCONFIGURED,
