@@ -21,7 +21,11 @@ from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
-from scaledepth_ros.ros.lifecycle import refuse_impossible_transitions, release_state_machine
+from scaledepth_ros.ros.lifecycle import (
+    refuse_impossible_transitions,
+    release_state_machine,
+    spin,
+)
 from scaledepth_ros.ros.parameter_store import ParameterStore
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
@@ -219,9 +223,15 @@ class DepthNode(LifecycleNode):
         self._release(_STOP_TIMEOUT_S)
         return super().on_error(state)
 
-    def stop(self) -> None:
-        """Release everything, whatever the state, before the node is destroyed."""
-        self._release(_STOP_TIMEOUT_S)
+    def stop(self, *, process_ends: bool = False) -> None:
+        """
+        Release everything, whatever the state, before the node is destroyed.
+
+        Args:
+            process_ends: leave the network to the end of the process, which frees it at once.
+
+        """
+        self._release(_STOP_TIMEOUT_S, free=not process_ends)
 
     def destroy_node(self) -> None:
         """Leave the middleware, and the memory that it shares with others."""
@@ -272,7 +282,7 @@ class DepthNode(LifecycleNode):
         if self._worker is not None:
             self._worker.discard_frames()
 
-    def _release(self, timeout_s: float) -> None:
+    def _release(self, timeout_s: float, *, free: bool = True) -> None:
         self._stop_streams()
         for stream in self._streams:
             stream.destroy()
@@ -285,7 +295,8 @@ class DepthNode(LifecycleNode):
         if worker is None:
             return
         predictor = processor.predictor if processor is not None else None
-        stopped = worker.stop(timeout_s, finally_call=lambda: _free(predictor))
+        stopped = worker.stop(
+            timeout_s, finally_call=(lambda: _free(predictor)) if free else None)
         if not stopped and self.context.ok():
             self.get_logger().warning(
                 'the network is still at work; its memory is freed when it is done')
@@ -331,24 +342,6 @@ class DepthNode(LifecycleNode):
         return status
 
 
-def spin(executor: SingleThreadedExecutor, node: DepthNode) -> None:
-    """
-    Run callbacks until the context ends; lack of memory costs a callback, not the node.
-
-    Args:
-        executor: has the node.
-        node: says so in its log.
-
-    """
-    while True:
-        try:
-            executor.spin()
-            return
-        except MemoryError as error:
-            free_caches()
-            node.get_logger().error(f'a callback was lost for lack of memory: {error}')
-
-
 def _free(predictor: Any) -> None:
     """Close a predictor and give its memory back to the system."""
     if predictor is not None:
@@ -383,7 +376,7 @@ def main(args: list[str] | None = None, *,
         rclpy.try_shutdown()
         return 1
     if node is not None:
-        node.stop()
+        node.stop(process_ends=True)
     if executor is not None:
         executor.shutdown(timeout_sec=0)
     if node is not None:

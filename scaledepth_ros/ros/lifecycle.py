@@ -1,13 +1,16 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""What rclpy's lifecycle nodes lack, in every distribution of ROS 2."""
+"""What rclpy lacks for a node that lives long, in every distribution of ROS 2."""
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import Executor
 from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
+from scaledepth_ros.inference.out_of_memory import free_caches
 
 
 def refuse_impossible_transitions(node: LifecycleNode) -> None:
@@ -40,6 +43,24 @@ def release_state_machine(node: LifecycleNode) -> None:
     """
     # It has no public name. Its destructor frees what it holds.
     vars(node).pop('_state_machine', None)
+
+
+def spin(executor: Executor, node: Node) -> None:
+    """
+    Run callbacks until the context ends; lack of memory costs a callback, not the node.
+
+    Args:
+        executor: has the node.
+        node: says so in its log.
+
+    """
+    while True:
+        try:
+            executor.spin()
+            return
+        except MemoryError as error:
+            free_caches()
+            node.get_logger().error(f'a callback was lost for lack of memory: {error}')
 
 
 def _guarded(node: LifecycleNode, change: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,6 @@ Each cycle loads the packaged network, waits until the engine serves, and frees 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 
 from bench import Bench, open_bench
@@ -59,17 +58,14 @@ def main() -> int:
     parser.add_argument('--engine', action='append', help='torch or openvino; default: both')
     parser.add_argument('--markdown', action='store_true', help='write docs/reliability.md too')
     arguments = parser.parse_args()
+    counts = sorted({1, (arguments.cycles + 1) // 2, arguments.cycles})
     rows = []
     with open_bench() as bench:
         for engine in arguments.engine or _ENGINES:
             found = resident_mb(bench, engine, arguments.cycles)
-            # What is loaded once, such as libraries, is in the first.
-            growths = [after - before
-                       for before, after in zip(found[1:], found[2:], strict=False)]
-            rows.append((f'`engine: {engine}`', f'{found[0]:.0f} MB', f'{found[-1]:.0f} MB',
-                         f'{statistics.median(growths):+.1f} MB'))
-    header = ('', 'resident after the first cleanup', f'after {arguments.cycles}',
-              'growth per cycle (median)')
+            rows.append((f'`engine: {engine}`', *(
+                f'{found[count - 1]:.0f} MB' for count in counts)))
+    header = ('resident memory after', *(f'{count} cycle{"s" * (count > 1)}' for count in counts))
     table = markdown(header, rows)
     print(table)
     if arguments.markdown:

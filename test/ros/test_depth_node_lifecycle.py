@@ -22,7 +22,8 @@ from ros_harness import (
     PACKAGE_ROOT,
     wait_until,
 )
-from scaledepth_ros.ros.depth_node import DepthNode, spin
+from scaledepth_ros.ros.depth_node import DepthNode
+from scaledepth_ros.ros.lifecycle import spin
 from scaledepth_ros.ros.parameters import table
 import yaml
 
