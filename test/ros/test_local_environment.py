@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from scaledepth_ros.middleware import local_environment
+from shared_memory import kill
 
 BURST = Path(__file__).with_name('burst.py')
 COUNT = 40
@@ -37,7 +38,7 @@ def lost_messages(environment: dict[str, str]) -> dict[str, int]:
         output, _ = receiver.communicate(timeout=30)
     finally:
         for process in (receiver, publisher):
-            process.kill()
+            kill(process)
             process.communicate()
     received = json.loads(output)
     assert set(received) == {'points', 'depth', 'info'}
