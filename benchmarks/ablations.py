@@ -70,7 +70,8 @@ VARIANTS = {
     'regression': _variant(
         'direct regression of log depth instead of bins and scale',
         'model.overrides.head=regression', 'model.overrides.supervised_layers=[]',
-        'initialisation.scene_text=none', 'loss.scene_weight=0', 'loss.log_scale_weight=0'),
+        'initialisation.scene_text=none', 'loss.scene_weight=0', 'loss.log_scale_weight=0',
+        'loss.nll_weight=0'),
     'no-text': _variant("without SASP's text term", 'loss.scene_weight=0'),
     # Zooming changes the focal length, which plain metric depth does not know; the authors do
     # not zoom.

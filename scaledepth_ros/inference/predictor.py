@@ -193,7 +193,8 @@ class Predictor:
             probabilities = shifted / shifted.sum()
         return DepthOutput(
             depth_m=depth_m, relative_depth=relative,
-            uncertainty_m=deviation * np.float32(scale_m), scale_m=scale_m,
+            uncertainty_m=deviation * np.float32(scale_m * self.config.uncertainty_scale),
+            scale_m=scale_m,
             scene=(SCENE_CATEGORIES[int(probabilities.argmax())]
                    if probabilities is not None else None),
             scene_probabilities=probabilities)

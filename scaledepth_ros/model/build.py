@@ -3,6 +3,7 @@
 """Presets by name, and the only place that assembles a network from its parts."""
 
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.model.deviation import DeviationHead
 from scaledepth_ros.model.direct_regression import DirectRegression, RegressionHead
 from scaledepth_ros.model.image_encoder import ImageEncoder
 from scaledepth_ros.model.pixel_decoder import PixelDecoder
@@ -76,8 +77,9 @@ def build_scaledepth(
         config.channels, config.scale_queries, categories=config.scene_categories,
         min_scale_m=config.min_scale_m, activation=config.scale_activation,
         similarity=config.similarity, temperature=config.temperature)
+    deviation = DeviationHead(config.channels) if config.uncertainty == 'learned' else None
     return ScaleDepth(config, image_encoder, pixel_decoder, query_decoder, relative_depth,
-                      scene_scale)
+                      scene_scale, deviation)
 
 
 def _pyramid(

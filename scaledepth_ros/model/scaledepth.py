@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.errors import ConfigError, ImageError
+from scaledepth_ros.model.deviation import DeviationHead
 from scaledepth_ros.model.image_encoder import ImageEncoder
 from scaledepth_ros.model.pixel_decoder import PixelDecoder
 from scaledepth_ros.model.query_decoder import QueryDecoder
@@ -42,9 +43,6 @@ class ScaleDepthConfig:
 
     Attributes:
         encoder: Name of the timm trunk.
-        head: 'bins', which is ScaleDepth, or 'regression', the baseline of direct_regression.py;
-            of the fields below it heeds channels, encoder_*, heads, points, decoder_layers (its
-            residual blocks), and what is said about focal length and input.
         channels: Width C of queries and refined features; at least 64, a multiple of 32 and of
             heads.
         encoder_layers, decoder_layers: Depth of the pixel decoder and the query decoder.
@@ -65,6 +63,13 @@ class ScaleDepthConfig:
         size_divisor: Sides of resized images are multiples of this.
         max_depth_m: Range within which predictions were trained.
         drop_path_rate: Stochastic depth of the trunk while training.
+        head: 'bins', which is ScaleDepth, or 'regression', the baseline of direct_regression.py;
+            of the fields above it heeds channels, encoder_*, heads, points, decoder_layers (its
+            residual blocks), and what is said about focal length and input.
+        uncertainty: 'bins' is the standard deviation of the bin mixture, 'learned' that of
+            deviation.py.
+        uncertainty_scale: Factor on the stated uncertainty that makes it true on scenes that the
+            network has not seen; applied by the predictor.
     """
 
     encoder: str
@@ -90,6 +95,8 @@ class ScaleDepthConfig:
     max_depth_m: float = 80.0
     drop_path_rate: float = 0.0
     head: Literal['bins', 'regression'] = 'bins'
+    uncertainty: Literal['bins', 'learned'] = 'bins'
+    uncertainty_scale: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ('channels', 'encoder_layers', 'decoder_layers', 'encoder_hidden',
@@ -106,13 +113,15 @@ class ScaleDepthConfig:
         if self.scene_categories > len(SCENE_CATEGORIES):
             raise ConfigError(f'scene_categories is {self.scene_categories}; expected at most '
                               f'{len(SCENE_CATEGORIES)}.')
-        for name in ('min_relative_depth', 'min_scale_m', 'temperature', 'max_depth_m'):
+        for name in ('min_relative_depth', 'min_scale_m', 'temperature', 'max_depth_m',
+                     'uncertainty_scale'):
             value = getattr(self, name)
             if not value > 0:
                 raise ConfigError(f'{name} is {value!r}; expected a positive number.')
         for name, choices in (('scale_activation', ('relu', 'exp')),
                               ('similarity', ('dot', 'cosine')),
-                              ('head', ('bins', 'regression'))):
+                              ('head', ('bins', 'regression')),
+                              ('uncertainty', ('bins', 'learned'))):
             if getattr(self, name) not in choices:
                 raise ConfigError(
                     f'{name} is {getattr(self, name)!r}; expected one of {choices}.')
@@ -138,8 +147,8 @@ class DepthOutput:
     Attributes:
         depth_m: (H, W) float32, metres along the optical axis (REP 118); NaN where unknown.
         relative_depth: (H, W) float32 in 0 to 1; depth_m = scale_m * relative_depth.
-        uncertainty_m: (H, W) float32, one standard deviation of the bin mixture in metres; NaN
-            if the network states none.
+        uncertainty_m: (H, W) float32, one standard deviation in metres; NaN if the network
+            states none.
         scale_m: S in metres, corrected for the camera's focal length.
         scene: Most likely scene category; None if the network has no text embeddings.
         scene_probabilities: (G,) float32, or None likewise.
@@ -159,7 +168,7 @@ class NetworkOutput(NamedTuple):
 
     Attributes:
         relative_depth: R, (B, 1, h, w).
-        deviation: Standard deviation of R's bin mixture, (B, 1, h, w); None without bins.
+        deviation: One standard deviation of R, (B, 1, h, w); None if there is none.
         scale_m: S, (B, 1).
         scene_logits: (B, G); None if the network knows no scene categories.
         bin_edges: (B, Q + 1); None without bins.
@@ -227,13 +236,14 @@ class ScaleDepth(DepthNetwork):
     def __init__(
         self, config: ScaleDepthConfig, image_encoder: ImageEncoder, pixel_decoder: PixelDecoder,
         query_decoder: QueryDecoder, relative_depth: RelativeDepthHead,
-        scene_scale: SceneScaleHead,
+        scene_scale: SceneScaleHead, deviation: DeviationHead | None = None,
     ) -> None:
         super().__init__(config, image_encoder)
         self.pixel_decoder = pixel_decoder
         self.query_decoder = query_decoder
         self.relative_depth = relative_depth
         self.scene_scale = scene_scale
+        self.deviation = deviation
 
     def decode(
         self, features: Sequence[Tensor], layers: Sequence[int] | None = None,
@@ -249,13 +259,16 @@ class ScaleDepth(DepthNetwork):
             One output a wanted layer, in decoder order.
         """
         pixels, memory = self.pixel_decoder(features)
+        learned = None if self.deviation is None else self.deviation(pixels)
         outputs = []
         for bin_query, scale_query in self.query_decoder(pixels, memory, layers):
             logits = self.query_decoder.mask_logits(bin_query, pixels.flatten(2))
             relative = self.relative_depth(
                 bin_query, logits.view(*logits.shape[:2], *pixels.shape[-2:]))
+            deviation = (relative.deviation if learned is None
+                         else learned * relative.mean.detach())
             outputs.append(NetworkOutput(
-                relative.mean, relative.deviation, self.scene_scale.scale_m(scale_query),
+                relative.mean, deviation, self.scene_scale.scale_m(scale_query),
                 self.scene_scale.scene_logits(scale_query), relative.edges))
         return outputs
 

@@ -275,8 +275,12 @@ class TrainConfig:
         _check(self.seed >= 0, 'seed', self.seed, 'at least 0')
         _check(self.batch_size % self.accumulation == 0, 'batch_size', self.batch_size,
                f'a multiple of accumulation ({self.accumulation})')
-        if self.model.network().head == 'regression':
+        network = self.model.network()
+        if network.head == 'regression':
             self._check_regression()
+        elif network.uncertainty == 'learned':
+            _check(self.loss.nll_weight > 0, 'loss.nll_weight', self.loss.nll_weight,
+                   "a positive number, because uncertainty 'learned' learns from nothing else")
         weights = [source.weight is None for source in self.data]
         _check(all(weights) or not any(weights), 'data',
                [(source.source, source.weight) for source in self.data],
@@ -287,9 +291,10 @@ class TrainConfig:
         for name, value, without in (
                 ('loss.scene_weight', self.loss.scene_weight, 0.0),
                 ('loss.log_scale_weight', self.loss.log_scale_weight, 0.0),
+                ('loss.nll_weight', self.loss.nll_weight, 0.0),
                 ('initialisation.scene_text', self.initialisation.scene_text, 'none')):
             _check(value == without, name, value,
-                   f"{without}, because head 'regression' has no scene and no scale")
+                   f"{without}, because head 'regression' has neither scene, scale nor sigma")
 
     def network_augmentation(self) -> AugmentationConfig:
         """Return the augmentation with what follows from the network filled in."""

@@ -34,7 +34,8 @@ CLIP_NAME = 'convnext_large_d_320'
 CLIP_TAG = 'laion2b_s29b_b131k_ft_soup'
 _SHOWN = 80
 # What a fine-tuned network may do differently.
-_FREE = {'drop_path_rate', 'input_pixels', 'max_depth_m', 'size_divisor', 'supervised_layers'}
+_FREE = {'drop_path_rate', 'input_pixels', 'max_depth_m', 'size_divisor', 'supervised_layers',
+         'uncertainty_scale'}
 _CLIP_FETCH = (f"open_clip's {CLIP_NAME}/{CLIP_TAG} (1.4 GB, from the Hugging Face repository "
                'laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup)')
 

@@ -9,6 +9,7 @@ is 0 with a zero gradient, so an image or a batch without a single valid pixel i
 Legend: B batch, H, W size of the ground truth, G scene categories.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -20,6 +21,8 @@ ScoreKind = Literal['probabilities', 'logits']
 
 # Below this, the square root has no usable gradient.
 _TINY = 1e-12
+# No depth is known better than to a thousandth; a deviation of 0 would promise an infinite loss.
+_LEAST_DEVIATION = 1e-3
 
 
 def scale_invariant_log_loss(
@@ -95,6 +98,30 @@ def gradient_loss(difference: Tensor, valid: Tensor, levels: int) -> Tensor:
             total = total + (step.abs() * pair).sum() / pair.sum().clamp(min=1)
         value, valid = value[:, :, ::2, ::2], valid[:, :, ::2, ::2]
     return total / levels
+
+
+def likelihood_loss(difference: Tensor, deviation: Tensor, valid: Tensor) -> Tensor:
+    """
+    Return how unlikely the errors are under the stated deviations, which alone learn from it.
+
+    The errors of log depth are taken to follow a Laplace distribution, whose tails let an edge be
+    missed: log(sigma) + sqrt(2) |d| / sigma, least in the mean where sigma is sqrt(2) times the
+    mean error.
+
+    Args:
+        difference: (B, 1, H, W), log of the prediction less log of the ground truth.
+        deviation: (B, 1, H, W), one standard deviation of it, positive.
+        valid: (B, 1, H, W), True where the ground truth counts.
+
+    Returns:
+        Scalar, mean over the valid pixels of each image, then over the images that have one.
+    """
+    sigma = deviation.clamp(min=_LEAST_DEVIATION)
+    error = torch.where(valid, difference.detach(), 0.0).abs()
+    each = (sigma.log() + math.sqrt(2) * error / sigma) * valid
+    count = valid.sum((1, 2, 3))
+    mean = each.sum((1, 2, 3)) / count.clamp(min=1)
+    return mean.sum() / (count > 0).sum().clamp(min=1)
 
 
 def log_scale_loss(

@@ -15,6 +15,7 @@ from scaledepth_ros.model.scaledepth import NetworkOutput
 from scaledepth_ros.training.loss_terms import (
     gradient_loss,
     Group,
+    likelihood_loss,
     log_scale_loss,
     scale_invariant_log_loss,
     scene_loss,
@@ -54,6 +55,9 @@ class LossConfig:
         log_scale_weight: Factor on |log S - log S*| of every supervised layer, S* being the scale
             that aligns R to the ground truth. Not in the paper; it teaches the scale directly,
             which little data needs. 0 leaves it out.
+        nll_weight: Factor on the negative log-likelihood of the last layer's error under the
+            stated uncertainty, the depth being taken as given. Not in the paper; a network whose
+            uncertainty is 'learned' needs it. 0 leaves it out.
     """
 
     depth_weight: float = 10.0
@@ -67,10 +71,11 @@ class LossConfig:
     gradient_weight: float = 0.0
     gradient_levels: int = 4
     log_scale_weight: float = 0.0
+    nll_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ('depth_weight', 'mean_share', 'scene_weight', 'gradient_weight',
-                     'log_scale_weight'):
+                     'log_scale_weight', 'nll_weight'):
             value = getattr(self, name)
             if not 0 <= value < float('inf'):
                 raise ConfigError(f'{name} is {value!r}; expected a number of at least 0.')
@@ -143,21 +148,21 @@ class ScaleDepthLoss(nn.Module):
         terms = {}
         *auxiliary, last = outputs
         for output, (layer, weight) in zip(auxiliary, self.supervised_layers, strict=True):
-            said = self._layer(output, depth_m, valid, scene, focal_ratio, weight, 0.0)
+            said = self._layer(output, depth_m, valid, scene, focal_ratio, weight)
             terms.update({f'aux_loss_{name}_{layer}': value for name, value in said.items()})
-        said = self._layer(
-            last, depth_m, valid, scene, focal_ratio, 1.0, self.config.gradient_weight)
+        said = self._layer(last, depth_m, valid, scene, focal_ratio, None)
         terms.update({f'loss_{name}': value for name, value in said.items()})
         return terms
 
     def _layer(
         self, output: NetworkOutput, depth_m: Tensor, valid: Tensor, scene: Tensor | None,
-        focal_ratio: Tensor | None, weight: float, gradient_weight: float,
+        focal_ratio: Tensor | None, auxiliary_weight: float | None,
     ) -> dict[str, Tensor]:
+        """Return the terms of one layer, the last one if it has no auxiliary weight."""
         config = self.config
-        relative = F.interpolate(
-            output.relative_depth.float(), size=depth_m.shape[-2:], mode='bilinear',
-            align_corners=False)
+        weight = 1.0 if auxiliary_weight is None else auxiliary_weight
+        size = (depth_m.shape[-2], depth_m.shape[-1])
+        relative = _resized(output.relative_depth, size)
         scale = output.scale_m.float()
         if focal_ratio is not None:
             scale = scale * focal_ratio.to(scale)[:, None]
@@ -172,10 +177,22 @@ class ScaleDepthLoss(nn.Module):
         if config.log_scale_weight:
             terms['log_scale'] = config.log_scale_weight * weight * log_scale_loss(
                 scale, relative, depth_m, valid)
-        if gradient_weight:
-            terms['gradient'] = gradient_weight * gradient_loss(
+        if auxiliary_weight is not None:
+            return terms
+        if config.gradient_weight:
+            terms['gradient'] = config.gradient_weight * gradient_loss(
                 difference, valid, config.gradient_levels)
+        if config.nll_weight:
+            # To first order, the deviation of a logarithm is the relative one.
+            deviation = (_said(output.deviation, 'nll_weight', 'uncertainty')
+                         / output.relative_depth.detach())
+            terms['nll'] = config.nll_weight * likelihood_loss(
+                difference, _resized(deviation, size), valid)
         return terms
+
+
+def _resized(values: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(values.float(), size=size, mode='bilinear', align_corners=False)
 
 
 def _said(value: Tensor | None, key: str, what: str) -> Tensor:

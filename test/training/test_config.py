@@ -41,10 +41,12 @@ CONFIG = Path(__file__).resolve().parents[2] / 'config'
     ({'dev': {'fraction': 0.1, 'scenes': ['a']}}, r'^dev: fraction and scenes are both given'),
     ({'schedule': {'kind': 'step'}}, r"^schedule\.kind is 'step'; expected one of"),
     ({'model': {'overrides': {'head': 'regression', 'supervised_layers': []}}},
-     r"^loss\.scene_weight is 0\.01; expected 0\.0, because head 'regression' has no scene"),
+     r"^loss\.scene_weight is 0\.01; expected 0\.0, because head 'regression' has neither"),
     ({'model': {'overrides': {'head': 'regression', 'supervised_layers': []}},
       'loss': {'scene_weight': 0}, 'initialisation': {'scene_text': 'minilm'}},
      r"^initialisation\.scene_text is 'minilm'; expected none, because"),
+    ({'model': {'overrides': {'uncertainty': 'learned'}}},
+     r'^loss\.nll_weight is 0\.0; expected a positive number, because uncertainty'),
     ({'ema': {'decay': 1.0}}, r'^ema: decay is 1\.0; expected from 0 to below 1'),
 ])
 def test_what_does_not_exist_or_fit_is_refused_by_name(

@@ -14,6 +14,7 @@ from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.model.scaledepth import NetworkOutput
 from scaledepth_ros.training.loss_terms import (
     gradient_loss,
+    likelihood_loss,
     log_scale_loss,
     scale_invariant_log_loss,
     scene_loss,
@@ -235,3 +236,42 @@ def test_wrong_number_of_outputs_is_refused():
 def test_bad_configuration_is_refused_by_name(changes, message):
     with pytest.raises(ConfigError, match=message):
         LossConfig(**changes)
+
+
+def test_likelihood_by_hand():
+    # Image 0: errors 0.3 and 0.1 (0.9 does not count); image 1 has nothing that counts.
+    difference = torch.tensor([[[[0.3, -0.1, 0.9]]], [[[1.0, 1.0, 1.0]]]], requires_grad=True)
+    deviation = torch.tensor([[[[0.2, 0.4, 0.1]]], [[[0.1, 0.1, 0.1]]]], requires_grad=True)
+    valid = torch.tensor([[[[True, True, False]]], [[[False] * 3]]])
+    loss = likelihood_loss(difference, deviation, valid)
+    expected = (math.log(0.2) + math.sqrt(2) * 1.5 + math.log(0.4) + math.sqrt(2) * 0.25) / 2
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+    loss.backward()
+    assert difference.grad is None
+    # d/ds (log s + sqrt(2) e / s) = 1/s - sqrt(2) e / s^2, halved by the mean over pixels.
+    assert deviation.grad[0].flatten().tolist() == pytest.approx(
+        [(5 - math.sqrt(2) * 7.5) / 2, (2.5 - math.sqrt(2) * 0.625) / 2, 0.0], rel=1e-5)
+    assert not deviation.grad[1].any()
+
+
+def test_the_likelihood_is_least_at_root_two_times_the_mean_error():
+    error = torch.tensor([0.1, -0.3, 0.5]).view(1, 1, 1, 3)
+    valid = torch.ones_like(error, dtype=torch.bool)
+
+    def loss(sigma):
+        return likelihood_loss(error, torch.full_like(error, sigma), valid).item()
+    best = math.sqrt(2) * 0.3
+    assert loss(best) < min(loss(0.98 * best), loss(1.02 * best))
+    assert math.isfinite(loss(0.0))
+
+
+def test_the_deviation_counts_as_a_share_of_the_depth_on_the_last_layer_alone():
+    # Depth 1 m for a truth of 2 m: the error is ln 2; a deviation of 0.1 of R = 0.5 is 0.2.
+    out = said([[[0.5, 0.5]]], [2.0])._replace(deviation=torch.full((1, 1, 1, 2), 0.1))
+    config = replace(EXACT, nll_weight=0.5)
+    terms = ScaleDepthLoss(config, ((0, 0.25),))([out, out], depth_of([[[2.0, 2.0]]]))
+    assert terms['loss_nll'].item() == pytest.approx(
+        0.5 * (math.log(0.2) + math.sqrt(2) * math.log(2) / 0.2), rel=1e-5)
+    assert sorted(terms) == ['aux_loss_depth_0', 'loss_depth', 'loss_nll']
+    with pytest.raises(ConfigError, match='nll_weight is not 0, but the network predicts no unc'):
+        ScaleDepthLoss(config)([out._replace(deviation=None)], depth_of([[[2.0, 2.0]]]))
