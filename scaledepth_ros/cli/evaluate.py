@@ -71,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--worst', type=int, default=0, metavar='N',
         help='draw the N frames with the largest AbsRel into --output')
     parser.add_argument(
+        '--fit-uncertainty', type=Path, metavar='FILE',
+        help='write the model to FILE with its stated uncertainty scaled so that 68 %% of the '
+        'errors on these frames lie within one sigma; use frames that the model has not learnt '
+        'from and is not judged by')
+    parser.add_argument(
         '--output', type=Path, metavar='DIR', help='write evaluation.json and pictures there')
 
 
@@ -137,6 +142,8 @@ def run(args: argparse.Namespace) -> int:
             **reports[args.model],
             'baselines': {key: reports[key] for key in args.baseline},
         }
+        if args.fit_uncertainty is not None:
+            _fit_uncertainty(evaluation, predictor, args.fit_uncertainty)
         pictures = []
         if args.worst:
             pictures = write_frame_pictures(
@@ -180,6 +187,22 @@ def _spread(frames: FrameSource, count: int | None) -> FrameSource:
     if count is None or count >= len(frames):
         return frames
     return SelectedFrames(frames, [i * len(frames) // count for i in range(count)])
+
+
+def _fit_uncertainty(evaluation: Any, predictor: Any, target: Path) -> None:
+    """Write the model with an uncertainty that is true on the frames that were measured."""
+    from scaledepth_ros.evaluation.uncertainty import fitted_scale
+    from scaledepth_ros.model.checkpoint import copy_model
+
+    if predictor.weights.path is None:
+        raise ConfigError('--fit-uncertainty needs a model file; this model has random weights.')
+    factor = fitted_scale([
+        (result.info.scene, result.error_sigmas) for result in evaluation.results
+        if result.error_sigmas])
+    scale = factor * predictor.config.uncertainty_scale
+    copy_model(predictor.weights.path, target, uncertainty_scale=scale)
+    print(f'{target}: uncertainty_scale {scale:.3f}, {factor:.3f} times what it was',
+          file=sys.stderr)
 
 
 def _for_predictor(protocol: Protocol, predictor: Any) -> Protocol:

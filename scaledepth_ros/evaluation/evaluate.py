@@ -24,7 +24,11 @@ from scaledepth_ros.evaluation.metrics import (
     log_scale_offset,
 )
 from scaledepth_ros.evaluation.protocols import DEFAULT_PROTOCOL, Protocol
-from scaledepth_ros.evaluation.uncertainty import calibration_metrics, sparsification_metrics
+from scaledepth_ros.evaluation.uncertainty import (
+    calibration_metrics,
+    error_quantiles,
+    sparsification_metrics,
+)
 from scaledepth_ros.model.scaledepth import DepthOutput
 
 
@@ -48,6 +52,7 @@ class FrameResult:
         aligned: Metrics after one scalar per frame has aligned it to the ground truth.
         scale_offset: Median of log(prediction / truth); positive is too far.
         uncertainty: AUSE, AURG and calibration; empty if the predictor states no uncertainty.
+        error_sigmas: Quantiles 0, 1/100 ... 1 of the error over the stated deviation; likewise.
         coverage: Share of the valid ground truth at which there is a finite prediction.
         pixels: Number of pixels compared.
         latency_ms: Wall time of the call [ms].
@@ -58,6 +63,7 @@ class FrameResult:
     aligned: dict[str, float]
     scale_offset: float
     uncertainty: dict[str, float] = field(default_factory=dict)
+    error_sigmas: tuple[float, ...] = ()
     coverage: float = 1.0
     pixels: int = 0
     latency_ms: float = 0.0
@@ -194,7 +200,9 @@ def evaluate_sample(
     if protocol.focal_reference_px is not None and focal_px is not None:
         sigma_m *= focal_px / protocol.focal_reference_px
     uncertainty: dict[str, float] = {}
+    error_sigmas: tuple[float, ...] = ()
     if np.isfinite(sigma_m).all():
+        error_sigmas = tuple(error_quantiles(predicted_m, truth_m, sigma_m).tolist())
         uncertainty = {
             **sparsification_metrics(predicted_m, truth_m, sigma_m),
             **calibration_metrics(predicted_m, truth_m, sigma_m),
@@ -205,6 +213,7 @@ def evaluate_sample(
         aligned=aligned_depth_metrics(predicted_m, truth_m),
         scale_offset=log_scale_offset(predicted_m, truth_m),
         uncertainty=uncertainty,
+        error_sigmas=error_sigmas,
         coverage=coverage,
         pixels=int(truth_m.size),
         latency_ms=latency_ms,

@@ -9,6 +9,7 @@ error, the random curve stays flat. AUSE is the area between the curve and the o
 perfect), AURG that between the random curve and the curve (above 0 is better than chance).
 """
 
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from scaledepth_ros.errors import DatasetError
 
 SPARSIFICATION_STEPS = 50
+QUANTILES = 101
 CALIBRATION_LEVELS = tuple(round(0.05 * level, 2) for level in range(1, 20))
 # Share of errors within k standard deviations if they were Gaussian.
 GAUSSIAN_SHARES = {k: 2.0 * NormalDist().cdf(k) - 1.0 for k in (1, 2, 3)}
@@ -82,8 +84,7 @@ def calibration_metrics(
     """
     predicted, truth, sigma = _checked(predicted_m, truth_m, sigma_m)
     absolute = np.abs(predicted - truth)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        deviation = np.where(absolute == 0.0, 0.0, absolute / sigma)
+    deviation = _deviation(absolute, sigma)
     deviation.sort()
     result = {f'within_{k}_sigma': _share_within(deviation, float(k)) for k in GAUSSIAN_SHARES}
     gaps = [
@@ -92,6 +93,67 @@ def calibration_metrics(
     ]
     result['expected_calibration_error'] = float(np.mean(gaps))
     return result
+
+
+def error_quantiles(
+    predicted_m: NDArray[Any], truth_m: NDArray[Any], sigma_m: NDArray[Any]
+) -> NDArray[np.float64]:
+    """
+    Return the quantiles 0, 1/100 ... 1 of |error| / sigma.
+
+    Args:
+        predicted_m: Predicted depths [m].
+        truth_m: True depths [m].
+        sigma_m: Stated standard deviations [m]; an error where there shall be none counts as the
+            largest finite number.
+
+    Raises:
+        DatasetError: Lengths differ, nothing to compare, or a value is not finite.
+    """
+    predicted, truth, sigma = _checked(predicted_m, truth_m, sigma_m)
+    quantiles: NDArray[np.float64] = np.quantile(
+        _deviation(np.abs(predicted - truth), sigma), np.linspace(0.0, 1.0, QUANTILES))
+    return quantiles
+
+
+def fitted_scale(frames: Sequence[tuple[str, Sequence[float]]]) -> float:
+    """
+    Return the factor on sigma with which as many errors lie within it as promised.
+
+    Args:
+        frames: Scene and ``error_quantiles`` of each frame.
+
+    Returns:
+        The factor; the share within one sigma, as a mean over scenes of means over frames, is
+        then that of a Gaussian, 68.3 %.
+
+    Raises:
+        DatasetError: There is no frame.
+    """
+    if not frames:
+        raise DatasetError('No frame states an uncertainty; there is nothing to fit.')
+    scenes = [scene for scene, _ in frames]
+    weights = np.array([1.0 / scenes.count(scene) for scene in scenes])
+    levels = np.linspace(0.0, 1.0, QUANTILES)
+
+    def share(log_factor: float) -> float:
+        inside = [np.interp(np.exp(log_factor), quantiles, levels) for _, quantiles in frames]
+        return float(np.average(inside, weights=weights))
+
+    low, high = np.log(1e-4), np.log(1e4)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if share(middle) < GAUSSIAN_SHARES[1] else (low, middle)
+    return float(np.exp(0.5 * (low + high)))
+
+
+def _deviation(
+    absolute: NDArray[np.float64], sigma: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return |error| / sigma; no error is 0, also where none was promised."""
+    with np.errstate(divide='ignore', invalid='ignore'):
+        deviation = np.where(absolute == 0.0, 0.0, absolute / sigma)
+    return np.asarray(np.minimum(deviation, np.finfo(np.float64).max), dtype=np.float64)
 
 
 def _sparsification_curve(

@@ -71,6 +71,25 @@ def save_model(
     write_atomically(Path(path), serialise(tensors, header))
 
 
+def copy_model(path: str | Path, target: str | Path, **changes: object) -> None:
+    """
+    Copy a model file with other values in its configuration; the weights stay bit for bit.
+
+    Args:
+        path: The model file.
+        target: The copy; an older file survives if writing fails.
+        changes: Fields of ScaleDepthConfig that leave the weights their meaning.
+
+    Raises:
+        CheckpointError: As load_model, or the copy cannot be written.
+    """
+    header, tensors, _ = _read(Path(path))
+    config = {**json.loads(header['config']), **changes}
+    header = {**header, 'config': json.dumps(config)}
+    load_tensors(build_model(_config(header, Path(path))), tensors, str(path))
+    write_atomically(Path(target), serialise(tensors, header))
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """
     Write a file so that a reader sees the old content or the new, never a part.
@@ -109,6 +128,16 @@ def load_model(path: str | Path) -> tuple[DepthNetwork, WeightsInfo]:
             not fit its own configuration, or holds weights that are not finite.
     """
     path = Path(path)
+    header, tensors, digest = _read(path)
+    model = build_model(_config(header, path))
+    load_tensors(model, tensors, str(path))
+    return model.eval(), WeightsInfo(
+        description=header.get('description', path.name),
+        trained=header.get('trained') == 'true', sha256=digest, path=path)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor], str]:
+    """Return the header of a model file, its tensors and its hash."""
     if not path.is_file():
         raise CheckpointError(f'{path} does not exist; expected a .safetensors model file.')
     try:
@@ -124,11 +153,7 @@ def load_model(path: str | Path) -> tuple[DepthNetwork, WeightsInfo]:
         raise CheckpointError(
             f'{path} has format {header.get("format")!r} in its header; expected {_FORMAT!r}, '
             'a model file written by this package.')
-    model = build_model(_config(header, path))
-    load_tensors(model, tensors, str(path))
-    return model.eval(), WeightsInfo(
-        description=header.get('description', path.name),
-        trained=header.get('trained') == 'true', sha256=digest, path=path)
+    return header, tensors, digest
 
 
 def _config(header: Mapping[str, str], path: Path) -> ScaleDepthConfig:

@@ -14,6 +14,7 @@ from scaledepth_ros.cli import evaluate as command
 from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.evaluation import baselines
 from scaledepth_ros.inference import predictor as predictor_module
+from scaledepth_ros.model import checkpoint
 from scaledepth_ros.model.scaledepth import DepthOutput
 
 
@@ -21,11 +22,13 @@ class StandIn:
     """Says 2 m everywhere."""
 
     made: list['StandIn'] = []
+    path = None
 
     def __init__(self, model='lite', **options):
         self.options = {'model': model, **options}
-        self.weights = SimpleNamespace(description='stand-in', trained=False, sha256='')
-        self.config = SimpleNamespace(canonical_focal_px=300.0)
+        self.weights = SimpleNamespace(
+            description='stand-in', trained=False, sha256='', path=self.path)
+        self.config = SimpleNamespace(canonical_focal_px=300.0, uncertainty_scale=3.0)
         self.device, self.engine, self.closed = 'cpu', 'none', False
         StandIn.made.append(self)
 
@@ -164,3 +167,19 @@ def test_named_scenes_only_and_the_baseline_has_not_seen_them(index, capsys):
     with pytest.raises(DatasetError, match='training set is empty'):
         _run('--data', index, '--split', 'train', '--scenes', 'train_room0,train_room1',
              '--baseline', 'mean-depth-per-domain')
+
+
+def test_the_uncertainty_can_be_fitted_to_the_frames(index, tmp_path, monkeypatch, capsys):
+    with pytest.raises(ConfigError, match='needs a model file; this model has random weights'):
+        _run('--data', index, '--fit-uncertainty', tmp_path / 'out.safetensors')
+    copied = []
+    monkeypatch.setattr(checkpoint, 'copy_model', lambda *args, **changes: copied.append(
+        (*args, changes)))
+    monkeypatch.setattr(StandIn, 'path', tmp_path / 'in.safetensors')
+    assert _run('--data', index, '--fit-uncertainty', tmp_path / 'out.safetensors') == 0
+    source, target, changes = copied[0]
+    assert (source.name, target.name) == ('in.safetensors', 'out.safetensors')
+    # The stand-in states 0.2 m; rooms err by 0.5 m and streets by 8 m, each everywhere alike, so
+    # more than half of the errors lie within once the streets' do: 8 / 0.2, times what was.
+    assert changes == {'uncertainty_scale': pytest.approx(40 * 3.0, rel=1e-3)}
+    assert 'uncertainty_scale 120' in capsys.readouterr().err

@@ -5,7 +5,12 @@
 import numpy as np
 import pytest
 from scaledepth_ros.errors import DatasetError
-from scaledepth_ros.evaluation.uncertainty import calibration_metrics, sparsification_metrics
+from scaledepth_ros.evaluation.uncertainty import (
+    calibration_metrics,
+    error_quantiles,
+    fitted_scale,
+    sparsification_metrics,
+)
 
 
 @pytest.fixture
@@ -76,3 +81,28 @@ def test_senseless_input_is_refused():
         sparsification_metrics(np.ones(0), np.ones(0), np.ones(0))
     with pytest.raises(DatasetError, match='not finite'):
         calibration_metrics(np.ones(1), np.ones(1), np.array([np.nan]))
+
+
+def test_the_fitted_scale_undoes_a_sigma_that_is_too_small(gaussian):
+    predicted, truth, sigma = gaussian
+    quantiles = error_quantiles(predicted, truth, sigma / 2.5)
+    assert (len(quantiles), quantiles[0]) == (101, pytest.approx(0.0, abs=1e-3))
+    assert fitted_scale([('room', quantiles)]) == pytest.approx(2.5, rel=0.02)
+
+
+def test_scenes_count_alike_in_the_fitted_scale():
+    # Errors evenly from 0 to 1 sigma and from 0 to 4 sigma: half the mean of the shares.
+    even, wide = np.linspace(0, 1, 101), np.linspace(0, 4, 101)
+    # k / 1 is cut at 1, so 0.5 (1 + k / 4) = 0.6827 gives k = 1.4615.
+    expected = 4 * (2 * 0.6826895 - 1)
+    assert fitted_scale([('a', even), ('b', wide)]) == pytest.approx(expected, rel=1e-4)
+    assert fitted_scale([('a', even), ('b', wide), ('b', wide)]) == pytest.approx(
+        expected, rel=1e-4)
+    with pytest.raises(DatasetError, match='nothing to fit'):
+        fitted_scale([])
+
+
+def test_a_sigma_of_zero_keeps_quantiles_finite():
+    quantiles = error_quantiles(np.array([1.0, 2.0]), np.array([1.0, 1.0]), np.zeros(2))
+    assert quantiles[0] == 0.0
+    assert np.isfinite(quantiles).all()

@@ -3,6 +3,7 @@
 """Model files: what is saved comes back, and a file that is not right is refused."""
 
 import builtins
+from dataclasses import replace
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import os
 import pytest
 from safetensors.torch import load_file, safe_open, save_file
 from scaledepth_ros.errors import CheckpointError
-from scaledepth_ros.model.checkpoint import load_model, save_model, write_atomically
+from scaledepth_ros.model.checkpoint import copy_model, load_model, save_model, write_atomically
 from small_network import small_network
 import torch
 
@@ -114,3 +115,22 @@ def test_loading_runs_no_pickle(saved, monkeypatch):
     monkeypatch.setattr(pickle, 'Unpickler', refuse)
     monkeypatch.setattr(builtins, 'eval', refuse)
     load_model(saved)
+
+
+def test_a_copy_differs_in_what_was_asked_for_alone(saved, tmp_path):
+    target = tmp_path / 'copy.safetensors'
+    copy_model(saved, target, uncertainty_scale=2.5)
+    model, info = load_model(target)
+    original, original_info = load_model(saved)
+    assert model.config.uncertainty_scale == 2.5
+    assert replace(model.config, uncertainty_scale=1.0) == original.config
+    assert info.description == original_info.description
+    for name, value in load_file(saved).items():
+        assert torch.equal(load_file(target)[name], value), name
+    with safe_open(target, framework='pt') as file:
+        assert file.metadata()['command'] == 'train'
+    with pytest.raises(CheckpointError, match='unusable configuration'):
+        copy_model(saved, target, uncertainty_scale=-1.0)
+    with pytest.raises(CheckpointError, match='missing: .*deviation'):
+        copy_model(saved, target, uncertainty='learned')
+    assert load_model(target)[0].config.uncertainty_scale == 2.5
