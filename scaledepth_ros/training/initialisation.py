@@ -77,13 +77,19 @@ def _fine_tune(model: DepthNetwork, source: str) -> None:
     with resources.as_file(packaged) as path:
         loaded, _ = load_model(path if path.is_file() else source)
     ours, theirs = asdict(model.config), asdict(loaded.config)
+    weights = loaded.state_dict()
+    if (ours['uncertainty'], theirs['uncertainty']) == ('learned', 'bins'):
+        # A head beside the depth, which it does not change: it may be added at any time.
+        theirs['uncertainty'] = 'learned'
+        weights.update({name: tensor for name, tensor in model.state_dict().items()
+                        if name.startswith('deviation.')})
     # Weights of the same shape mean something else under another focal length or activation.
     changed = [f'{name} {theirs[name]!r} instead of {ours[name]!r}' for name in ours
                if ours[name] != theirs[name] and name not in _FREE]
     if changed:
         raise ConfigError(f'{source} was trained with {", ".join(changed)}; set model.overrides '
                           'to its values, or start from an encoder.')
-    load_tensors(model, loaded.state_dict(), source)
+    load_tensors(model, weights, source)
 
 
 def load_encoder(encoder: ImageEncoder, name: str, source: str) -> None:

@@ -182,6 +182,20 @@ def test_fine_tuning_starts_from_the_model(index: Path, tmp_path: Path) -> None:
             RunOptions(output=tmp_path / 'c'))
 
 
+def test_fine_tuning_may_add_a_learnt_deviation(index: Path, tmp_path: Path) -> None:
+    first = Trainer(miniature_config(index, 'ema.decay=0'), RunOptions(output=tmp_path / 'a'))
+    first.run()
+    second = Trainer(
+        miniature_config(index, f'initialisation.model={tmp_path / "a" / "last.safetensors"}',
+                         'model.overrides.uncertainty=learned'),
+        RunOptions(output=tmp_path / 'b'))
+    ours, theirs = second.model.state_dict(), first.model.state_dict()
+    assert {name for name in ours if name not in theirs} == {
+        name for name in ours if name.startswith('deviation.')} != set()
+    for name, value in theirs.items():
+        assert torch.equal(value.half(), ours[name].half()), name
+
+
 def test_the_time_limit_ends_a_part(index: Path, tmp_path: Path) -> None:
     config = miniature_config(index)
     assert Trainer(config, RunOptions(output=tmp_path, minutes=1e-9)).run() == 1
