@@ -187,7 +187,7 @@ def test_fine_tuning_may_add_a_learnt_deviation(index: Path, tmp_path: Path) -> 
     first.run()
     second = Trainer(
         miniature_config(index, f'initialisation.model={tmp_path / "a" / "last.safetensors"}',
-                         'model.overrides.uncertainty=learned'),
+                         'model.overrides.uncertainty=learned', 'loss.nll_weight=0.1'),
         RunOptions(output=tmp_path / 'b'))
     ours, theirs = second.model.state_dict(), first.model.state_dict()
     assert {name for name in ours if name not in theirs} == {
