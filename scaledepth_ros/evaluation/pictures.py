@@ -3,6 +3,7 @@
 """Pictures of the frames a predictor does worst on, for people to look at."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 import math
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from scaledepth_ros.visualization import (
     relative_error_percent,
     relative_error_scale,
     Row,
+    uncertainty_scale,
     write_picture,
 )
 
 _SPARSE_WIDTH = 160
+_STEP = 0.05
 
 
 def write_frame_pictures(
@@ -78,6 +81,55 @@ def write_frame_pictures(
         write_picture(path, strip)
         paths.append(path)
     return paths
+
+
+def draw_output_maps(
+    results: Sequence[FrameResult],
+    frames: FrameSource,
+    predictor: DepthPredictor,
+    *,
+    title: Sequence[str],
+    cell_width: int,
+) -> NDArray[np.uint8]:
+    """
+    Draw what may be shown of frames that may not be passed on: the prediction and its error.
+
+    Neither the image nor the ground truth is in the picture.
+
+    Args:
+        results: Frames to draw, one below the other.
+        frames: The source that was measured.
+        predictor: Run again on these frames.
+        title: Lines above; they say whose weights these are.
+        cell_width: Width of each map [px].
+
+    Returns:
+        RGB, (H, W, 3) uint8.
+    """
+    index_of = {info: index for index, info in enumerate(frames.infos)}
+    rows, depths = [], []
+    for result in results:
+        sample = frames[index_of[result.info]]
+        size = (round(cell_width * sample.info.height / sample.info.width), cell_width)
+        output = predictor.infer(sample.rgb_HW3, sample.camera)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            error_HW = np.abs(np.log(output.depth_m) - np.log(sample.depth_m_HW))
+        # In steps of 5 %, which the eye takes for smooth and a PNG file packs far better.
+        log_depth_HW = np.log(resize_depth(output.depth_m, *size, sparse=False))
+        depths.append(np.exp(np.round(log_depth_HW / _STEP) * _STEP))
+        error_HW = resize_depth(error_HW, *size, sparse=is_sparse(sample.depth_m_HW))
+        error_HW = np.round(error_HW / _STEP) * _STEP
+        rows.append(Row(
+            caption=f'{result.info.dataset[:30]}: delta1 {result.raw["d1"]:.2f} '
+            f'({result.aligned["d1"]:.2f} aligned), scale x{math.exp(result.scale_offset):.2f}',
+            cells=[depths[-1], error_HW]))
+    columns = [
+        Column(title='predicted depth', scale=depth_scale(depths)),
+        # delta1 ends at 0.22; a factor of 2.7 is the end of the scale.
+        Column(title='|log(depth / truth)|',
+               scale=replace(uncertainty_scale([]), high=1.0, unit='')),
+    ]
+    return draw_strip(title, columns, rows, cell_width=cell_width)
 
 
 def _visible(values_HW: NDArray[np.float32]) -> NDArray[np.float32]:
