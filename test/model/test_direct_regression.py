@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.errors import ConfigError, DeviceError
 from scaledepth_ros.inference.predictor import Predictor
 from scaledepth_ros.model.build import build_model, preset
 from scaledepth_ros.model.checkpoint import load_model, save_model
@@ -68,10 +68,7 @@ def test_it_starts_where_scaledepth_starts():
     torch.testing.assert_close(depth_m, torch.full((1, 1, 64, 64), 3.0))
 
 
-@pytest.mark.parametrize('engine', ['torch', 'openvino'])
-def test_a_saved_one_predicts_depth_without_scene_and_uncertainty(tmp_path, engine):
-    if engine == 'openvino':
-        pytest.importorskip('openvino')
+def test_a_saved_one_predicts_depth_without_scene_and_uncertainty(tmp_path):
     path = tmp_path / 'regression.safetensors'
     model = network()
     save_model(model, path, description='for tests', dtype=torch.float32)
@@ -79,7 +76,8 @@ def test_a_saved_one_predicts_depth_without_scene_and_uncertainty(tmp_path, engi
     assert isinstance(loaded, DirectRegression)
     assert loaded.config == REGRESSION
     rgb = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
-    predictor = Predictor(str(path), device='cpu', engine=engine)
+    predictor = Predictor(str(path), device='cpu')
+    assert predictor.engine == 'torch'
     output = predictor.infer(rgb)
     predictor.close()
     expected = metric_depth(
@@ -99,6 +97,8 @@ def test_what_it_cannot_do_is_refused_by_name(tmp_path):
     save_model(network(), path, description='for tests')
     with pytest.raises(ConfigError, match="slide_flip .* has head 'regression'"):
         Predictor(str(path), device='cpu', mode='slide_flip')
+    with pytest.raises(DeviceError, match="engine openvino cannot run head 'regression'; use"):
+        Predictor(str(path), device='cpu', engine='openvino')
     out = network()(torch.zeros(1, 3, 64, 64))
     with pytest.raises(ConfigError, match='loss.scene_weight is not 0, but the network predicts'):
         ScaleDepthLoss(LossConfig())([out], torch.ones(1, 1, 64, 64), torch.tensor([3]))

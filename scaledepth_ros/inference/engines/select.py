@@ -56,6 +56,12 @@ def make_engine(
     if engine == 'openvino' and not on_cpu:
         raise DeviceError(f'engine openvino runs on the CPU, but device is {device!r}; use device '
                           'cpu or engine torch.')
+    if on_cpu and model.config.head != 'bins':
+        # OpenVINO 2026.4 ends the whole process while it compiles the residual blocks.
+        if engine == 'openvino':
+            raise DeviceError(f'engine openvino cannot run head {model.config.head!r}; use engine '
+                              'torch.')
+        engine = 'torch'
     if engine == 'torch' or not on_cpu or (engine == 'auto' and not find_spec('openvino')):
         return TorchEngine(model, torch_device, precision), precision
     required = engine == 'openvino'
