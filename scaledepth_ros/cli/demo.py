@@ -128,7 +128,9 @@ class Pipeline:
         self._depth = start('depth', DEPTH_NODE, {
             'model': args.model, 'weights': str(args.weights or ''), 'device': args.device,
             'engine': args.engine, 'precision': args.precision, 'image_width': image_width,
-            'image_height': image_height, 'diagnostics_period_s': 0.5})
+            'image_height': image_height, 'diagnostics_period_s': 0.5,
+            # What is measured is one engine, not the change from one to another.
+            'prepare_in_background': False})
         self._recorder = start('recorder', ['-m', 'scaledepth_ros.ros.recorder_node'], {
             'output': str(args.output), 'report_progress': True})
         self._camera = start('camera', ['-m', 'scaledepth_ros.ros.camera_node'], {

@@ -39,6 +39,8 @@ _STOP_TIMEOUT_S = 0.7
 _CLEANUP_TIMEOUT_S = 10.0
 # How soon the subscriptions notice a camera with another QoS.
 _FOLLOW_PERIOD_S = 0.25
+# A conversion of the largest network on a slow machine.
+_PREPARATION_TIMEOUT_S = 600.0
 # A camera that was silent for longer is not waited for.
 _ALIVE_S = 0.5
 
@@ -48,7 +50,8 @@ def load_predictor(parameters: DepthParameters) -> Any:
     Load the network that the parameters name.
 
     Args:
-        parameters: model, weights, device, engine, precision and the size of the images.
+        parameters: model, weights, device, engine, how to prepare it, precision and the size of
+            the images.
 
     Raises:
         ScaleDepthError: it cannot be loaded or run.
@@ -59,10 +62,13 @@ def load_predictor(parameters: DepthParameters) -> Any:
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     # Importing it takes seconds, and only `configure` needs it.
     from scaledepth_ros.inference.predictor import Predictor
-    return Predictor(
+    predictor = Predictor(
         parameters.model, weights=parameters.weights or None, device=parameters.device,
         engine=parameters.engine, precision=parameters.precision,
         image_size=(parameters.image_height, parameters.image_width), background=True)
+    if not parameters.prepare_in_background:
+        predictor.wait_until_prepared(_PREPARATION_TIMEOUT_S)
+    return predictor
 
 
 class DepthNode(LifecycleNode):

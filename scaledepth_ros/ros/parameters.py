@@ -68,6 +68,9 @@ class DepthParameters:
     engine: str = _parameter(
         'auto', 'Inference engine: auto, or the name of one that is installed, such as torch.',
         change=WHEN_UNCONFIGURED)
+    prepare_in_background: bool = _parameter(
+        True, 'Serve with PyTorch while a faster engine gets ready; if false, configure waits '
+        'for that engine.', change=WHEN_UNCONFIGURED)
     precision: str = _parameter(
         'auto', 'Arithmetic of the network: auto, fp32, fp16 or bf16.',
         change=WHEN_UNCONFIGURED)

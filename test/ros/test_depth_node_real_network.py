@@ -53,3 +53,9 @@ def test_ctrl_c_that_arrives_twice_while_openvino_works(start, join):
     peer.send(make_image(160, 120))
     assert signal_until_it_ends(process.process) == 0
     assert 'Traceback' not in process.log()
+
+
+def test_configure_can_wait_for_the_faster_engine(start):
+    pytest.importorskip('openvino', reason='OpenVINO is optional')
+    process = start(real=True, device='cpu', prepare_in_background=False)
+    process.wait_for_log('lite on cpu with openvino, weights: lite', timeout_s=90)
