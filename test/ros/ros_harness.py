@@ -6,7 +6,7 @@ from __future__ import annotations
 import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import fcntl
 import itertools
 import os
@@ -300,7 +300,13 @@ class Peer:
 
     def state(self, node: str = '/depth') -> str:
         """Return the lifecycle state."""
-        return self.call(GetState, f'{node}/get_state', GetState.Request()).current_state.label
+        # Asked again: the answer is lost if the service has not seen this client yet.
+        for timeout_s in (2.0, 5.0, 20.0):
+            with suppress(AssertionError):
+                answer = self.call(
+                    GetState, f'{node}/get_state', GetState.Request(), timeout_s)
+                return answer.current_state.label
+        raise AssertionError(f'{node} does not say its state')
 
     def wait_for_state(self, label: str, timeout_s: float = 20.0) -> None:
         """Wait for a lifecycle state."""
