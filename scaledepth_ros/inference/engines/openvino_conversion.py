@@ -192,8 +192,10 @@ def main() -> int:
     torch.set_num_threads(1)
     model, weights = load_network(request['model'], request['weights'])
     if weights.sha256 != request['sha256']:
-        print(f'{weights.path} has changed since it was loaded; configure again', file=sys.stderr)
-        return 1
+        print(f'{weights.path} has changed since it was loaded; configure again', file=sys.stderr,
+              flush=True)
+        # An orderly end aborts: the thread that reads holds the lock of standard input.
+        os._exit(1)
     graph, expected = OpenVino(request['precision']).convert(model, tuple(request['size']))
     del model
     archive = io.BytesIO()
