@@ -30,7 +30,7 @@ def publish(count: int) -> None:
     while min(publisher.get_subscription_count() for publisher, _ in pairs) < 1:
         time.sleep(0.01)
     # Matching is seen here before the other side sees it, and who joins late misses the first.
-    time.sleep(0.5)
+    time.sleep(2.0)
     for _ in range(count):
         for publisher, message in pairs:
             publisher.publish(message)
