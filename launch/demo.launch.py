@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -27,6 +26,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+from scaledepth_ros.ros.packages import is_installed
 
 # Launch arguments that set a parameter of the camera; empty: as it is by default there.
 CAMERA: dict[str, tuple[type, str]] = {
@@ -36,15 +36,6 @@ CAMERA: dict[str, tuple[type, str]] = {
     'width': (int, 'Width [px] of simulated or device images. Empty: 640.'),
     'height': (int, 'Height [px] of simulated or device images. Empty: 480.'),
 }
-
-
-def is_installed(package: str) -> bool:
-    """Return whether a ROS package can be found."""
-    try:
-        get_package_prefix(package)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def camera_parameters(context: LaunchContext) -> dict[str, Any]:

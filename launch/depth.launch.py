@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -30,6 +29,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
 from scaledepth_ros.middleware import large_data_problem
+from scaledepth_ros.ros.packages import is_installed
 from scaledepth_ros.ros.parameters import DepthParameters, table
 
 TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
@@ -103,15 +103,6 @@ def arguments() -> list[DeclareLaunchArgument]:
         DeclareLaunchArgument(
             'rviz_config', default_value=rviz_config, description='What rviz2 shows.'),
     ]
-
-
-def is_installed(package: str) -> bool:
-    """Return whether a ROS package can be found."""
-    try:
-        get_package_prefix(package)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def start(context: LaunchContext) -> list[Any]:

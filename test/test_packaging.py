@@ -166,6 +166,7 @@ def test_versions_are_fixed_in_one_place() -> None:
 # Rosdep's key; None: there is none, so it has to be in requirements-ros.txt; 'optional': up to the
 # user.
 SUPPLIERS = {
+    'ament_index_python': ('ros-rclpy', 'ament_index_python'),
     'builtin_interfaces': ('ros-rclpy', 'rclpy'),
     'cv2': ('opencv-python-headless', 'python3-opencv'),
     'cv_bridge': ('cv-bridge', 'cv_bridge'),
