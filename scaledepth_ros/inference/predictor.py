@@ -15,7 +15,7 @@ from scaledepth_ros.errors import ConfigError, DeviceError, ImageError
 from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats
 from scaledepth_ros.inference.engines.openvino_conversion import NetworkSource
 from scaledepth_ros.inference.engines.select import make_engine
-from scaledepth_ros.inference.engines.switching import SwitchingEngine
+from scaledepth_ros.inference.engines.switching import PREPARATION_TIMEOUT_S, SwitchingEngine
 from scaledepth_ros.inference.out_of_memory import GuardedEngine
 from scaledepth_ros.inference.sliding_window import slide_flip
 from scaledepth_ros.model.build import build_model, preset
@@ -139,8 +139,6 @@ class Predictor:
                     None if said.deviation is None else said.deviation[row, 0],
                     None if said.scene_logits is None else said.scene_logits[row])
         self.device, self.engine, self.problem = engine.device, engine.name, engine.problem
-        if self._switching is not None:
-            self.engine = self._switching.name
         return [outputs[index] for index in range(len(images))]
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
@@ -151,7 +149,7 @@ class Predictor:
         """Run once on a grey image, so that the first real one is as fast as the others."""
         self.infer(np.full((height, width, 3), 127, np.uint8))
 
-    def wait_until_prepared(self, timeout_s: float) -> bool:
+    def wait_until_prepared(self, timeout_s: float = PREPARATION_TIMEOUT_S) -> bool:
         """Wait until nothing is being prepared in the background; False if that takes longer."""
         return self._switching is None or self._switching.wait_until_prepared(timeout_s)
 

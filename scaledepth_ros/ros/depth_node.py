@@ -39,8 +39,6 @@ _STOP_TIMEOUT_S = 0.7
 _CLEANUP_TIMEOUT_S = 10.0
 # How soon the subscriptions notice a camera with another QoS.
 _FOLLOW_PERIOD_S = 0.25
-# A conversion of the largest network on a slow machine.
-_PREPARATION_TIMEOUT_S = 600.0
 # A camera that was silent for longer is not waited for.
 _ALIVE_S = 0.5
 
@@ -67,7 +65,7 @@ def load_predictor(parameters: DepthParameters) -> Any:
         engine=parameters.engine, precision=parameters.precision,
         image_size=(parameters.image_height, parameters.image_width), background=True)
     if not parameters.prepare_in_background:
-        predictor.wait_until_prepared(_PREPARATION_TIMEOUT_S)
+        predictor.wait_until_prepared()
     return predictor
 
 

@@ -16,8 +16,6 @@ from scaledepth_ros.model.scaledepth import DepthNetwork
 
 ENGINES = ('auto', 'torch', 'openvino')
 _log = logging.getLogger(__name__)
-# A conversion of the largest network on a slow machine.
-_PREPARATION_TIMEOUT_S = 600.0
 
 
 def make_engine(
@@ -88,7 +86,7 @@ def make_engine(
     switching.request(check_size)
     if required:
         # Who names it wants to know now whether it works.
-        switching.wait_until_prepared(_PREPARATION_TIMEOUT_S)
+        switching.wait_until_prepared()
         if reason := switching.refusal(check_size):
             switching.close()
             raise DeviceError(f'{reason}. Use engine torch or a higher precision.')

@@ -12,6 +12,8 @@ from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats, Prepa
 from scaledepth_ros.inference.engines.check import check_frame, disagreement
 
 _log = logging.getLogger(__name__)
+# A conversion of the largest network on a slow machine.
+PREPARATION_TIMEOUT_S = 600.0
 # Within what a robot grants a process that is to end.
 _CLOSE_TIMEOUT_S = 0.4
 
@@ -96,7 +98,7 @@ class SwitchingEngine:
                 threading.Thread(target=self._work, name='engine preparation',
                                  daemon=True).start()
 
-    def wait_until_prepared(self, timeout_s: float) -> bool:
+    def wait_until_prepared(self, timeout_s: float = PREPARATION_TIMEOUT_S) -> bool:
         """Wait until nothing is being prepared; return False if that takes too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self._in_work is None, timeout_s)
