@@ -52,10 +52,7 @@ class FrameProcessor:
             except (ImageError, CameraInfoError) as error:
                 frame.stream.reject(error)
             except Exception as error:
-                if is_out_of_memory(error):
-                    _report_no_memory(frame, 'decoding', error)
-                else:
-                    frame.stream.report(FaultKind.CAMERA, error)
+                _report_failure(frame, 'decoding', error)
         if not decoded:
             return
         for (frame, rgb, camera), output in zip(decoded, self._infer(decoded), strict=True):
@@ -83,11 +80,7 @@ class FrameProcessor:
         except (ImageError, CameraInfoError) as error:
             frame.stream.reject(error)
         except Exception as error:
-            if is_out_of_memory(error):
-                _report_no_memory(frame, 'inference', error)
-            else:
-                frame.stream.report(
-                    FaultKind.MODEL, f'inference failed with {type(error).__name__}: {error}')
+            _report_failure(frame, 'inference', error)
         return None
 
     def _publish(self, frame: Frame, rgb: RgbImage, camera: CameraModel, output: Any) -> None:
@@ -98,11 +91,8 @@ class FrameProcessor:
                 may_publish=lambda: self.enabled)
         except Exception as error:
             # The context may go away at any moment; that is no fault.
-            if self.enabled and is_out_of_memory(error):
-                _report_no_memory(frame, 'publishing', error)
-            elif self.enabled:
-                stream.report(
-                    FaultKind.MODEL, f'publishing failed with {type(error).__name__}: {error}')
+            if self.enabled:
+                _report_failure(frame, 'publishing', error)
             return
         health = stream.health
         health.valid_share = valid_share
@@ -119,13 +109,19 @@ class FrameProcessor:
             stream.report(FaultKind.OUTPUT, problem, warning=True)
 
 
-def _report_no_memory(frame: Frame, what: str, error: Exception) -> None:
-    """Report a frame that was lost for lack of memory, and make room for the next one."""
-    text = str(error) if isinstance(error, ScaleDepthError) else (
-        f'{what} ran out of memory ({error or type(error).__name__}); give the process more, or '
-        'use a smaller model or image')
-    frame.stream.report(FaultKind.MODEL, text)
-    free_caches()
+def _report_failure(frame: Frame, what: str, error: Exception) -> None:
+    """Report a lost frame; where memory was short, make room for the next one."""
+    if is_out_of_memory(error):
+        text = str(error) if isinstance(error, ScaleDepthError) else (
+            f'{what} ran out of memory ({error or type(error).__name__}); give the process more, '
+            'or use a smaller model or image')
+        frame.stream.report(FaultKind.MODEL, text)
+        free_caches()
+    elif what == 'decoding':
+        frame.stream.report(FaultKind.CAMERA, error)
+    else:
+        frame.stream.report(
+            FaultKind.MODEL, f'{what} failed with {type(error).__name__}: {error}')
 
 
 def _decode(frame: Frame) -> tuple[RgbImage, CameraModel]:
