@@ -313,7 +313,7 @@ def main(arguments=None):
         if options.command == 'table':
             print(format_table(read_results(options.folder)))
             return 0
-        options.data = [_absolute(source) for source in options.data]
+        options.data = [absolute(source) for source in options.data]
         options.output = options.output.resolve()
         options.config = options.config.resolve()
         return run(options)
@@ -322,7 +322,7 @@ def main(arguments=None):
         return 1
 
 
-def _absolute(source):
+def absolute(source):
     """Return a source whose path does not depend on the current folder; NAME:FOLDER stays."""
     path, colon, tail = source.rpartition(':')
     if Path(source).exists():

@@ -20,9 +20,7 @@ import argparse
 import json
 import os
 from pathlib import Path
-import shlex
 import shutil
-import subprocess
 import sys
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,22 +142,14 @@ def contents(options):
 
 def call(*words):
     """Run a command of the package."""
-    command = [sys.executable, '-m', 'scaledepth_ros.cli', *map(str, words)]
-    print(f'$ {shlex.join(command)}', flush=True)
-    if subprocess.run(command, cwd=ROOT).returncode:
-        raise ScaleDepthError(f'{words[0]} failed; its message is above.')
+    ablations.call([sys.executable, '-m', 'scaledepth_ros.cli', *map(str, words)])
 
 
 def _named(text):
     name, equals, model = text.partition('=')
     if not equals or not name or not model:
         raise argparse.ArgumentTypeError(f'{text!r}; expected NAME=MODEL')
-    return name, _path(model)
-
-
-def _path(text):
-    """Return an existing path in full, and anything else as it is."""
-    return str(Path(text).resolve()) if Path(text).exists() else text
+    return name, ablations.absolute(model)
 
 
 def main(arguments=None):
@@ -167,8 +157,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     commands = parser.add_subparsers(dest='command', required=True)
     first = commands.add_parser('measure', help='evaluate, and draw the worst frames')
-    first.add_argument('--model', type=_path, default='lite', help='preset or model file [lite]')
-    first.add_argument('--data', type=_path, required=True, help='index.csv')
+    first.add_argument('--model', type=ablations.absolute, default='lite',
+                       help='preset or model file [lite]')
+    first.add_argument('--data', type=ablations.absolute, required=True, help='index.csv')
     first.add_argument('--split', default='val', help='[val]')
     first.add_argument('--compare', type=_named, action='append', default=[], metavar='NAME=MODEL',
                        help='a model for the same table; repeatable')

@@ -10,6 +10,8 @@ from pathlib import Path
 import platform
 from typing import Any
 
+from scaledepth_ros.evaluation.card import fill_blocks
+
 REPORT = Path(__file__).resolve().parents[2] / 'docs' / 'reliability.md'
 HEADER = ('fault', 'survived', 'recovered [s]', 'messages lost', 'meanwhile')
 
@@ -86,10 +88,5 @@ def machine() -> str:
 
 def write_section(name: str, text: str) -> None:
     """Replace what stands between the markers of a section of the report."""
-    begin, end = f'<!-- {name}: generated -->\n', f'<!-- {name}: end -->'
     report = REPORT.read_text(encoding='utf-8')
-    before, found, rest = report.partition(begin)
-    _old, also, after = rest.partition(end)
-    if not found or not also:
-        raise SystemExit(f'{REPORT.name} lacks the markers of {name!r}: {begin!r} and {end!r}')
-    REPORT.write_text(f'{before}{begin}{text}{end}{after}', encoding='utf-8')
+    REPORT.write_text(fill_blocks(report, {name: text}), encoding='utf-8')
