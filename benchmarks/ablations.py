@@ -69,7 +69,8 @@ VARIANTS = {
     BASE: _variant('the recipe as it is'),
     'regression': _variant(
         'direct regression of log depth instead of bins and scale',
-        'model.overrides.head=regression', 'model.overrides.supervised_layers=[]',
+        'model.overrides.head=regression', 'model.overrides.uncertainty=bins',
+        'model.overrides.supervised_layers=[]',
         'initialisation.scene_text=none', 'loss.scene_weight=0', 'loss.log_scale_weight=0',
         'loss.nll_weight=0'),
     'no-text': _variant("without SASP's text term", 'loss.scene_weight=0'),

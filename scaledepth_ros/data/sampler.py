@@ -78,6 +78,7 @@ class SamplerConfig:
             ``synthetic-<domain>`` if that is listed, else as ``synthetic`` if that is, else as
             its domain; what is not listed is not drawn. Empty: all scenes in one pot. A batch
             of a size that suits only some frames has only the shares of those.
+        scene_factors: Further factors on the weights of scenes, by name; 1 for the others.
     """
 
     batch_size: int
@@ -85,6 +86,7 @@ class SamplerConfig:
     sizes: tuple[NetworkSize, ...] = (NetworkSize(height=240, width=320),)
     scene_temperature: float = 0.0
     shares: Mapping[str, float] = field(default_factory=dict)
+    scene_factors: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -98,6 +100,11 @@ class SamplerConfig:
                 f'scene_temperature is {self.scene_temperature:g}; expected 0 (scenes equal) .. '
                 '1 (frames equal).'
             )
+        for scene, factor in self.scene_factors.items():
+            if not 0 < factor < math.inf:
+                raise ConfigError(
+                    f'scene_factors has {scene}: {factor!r}; expected positive numbers.'
+                )
         for key, share in self.shares.items():
             if key not in SHARE_KEYS or not share >= 0:
                 raise ConfigError(
@@ -117,7 +124,10 @@ class _Pool:
             if size.min_aspect <= info.aspect <= size.max_aspect:
                 frames_of[(_group(info, config.shares), info.scene)].append(index)
         scenes = sorted(frames_of)
-        weights = np.array([len(frames_of[s]) ** config.scene_temperature for s in scenes])
+        weights = np.array([
+            len(frames_of[s]) ** config.scene_temperature * config.scene_factors.get(s[1], 1.0)
+            for s in scenes
+        ])
         groups = [scene[0] for scene in scenes]
         for group in dict.fromkeys(groups):
             members = np.array([name == group for name in groups])

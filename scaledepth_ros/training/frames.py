@@ -7,7 +7,7 @@ What a step sees follows from the seed and its number alone: neither resuming, t
 processes, of workers or of accumulated parts changes a frame or its augmentation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import hashlib
 from typing import Any
@@ -19,6 +19,7 @@ from scaledepth_ros.data.cache import CachedFrames
 from scaledepth_ros.data.registry import open_dataset
 from scaledepth_ros.data.sample import ConcatFrames, FrameInfo, FrameSource, SelectedFrames
 from scaledepth_ros.data.sampler import SampleKey, SamplerConfig, SceneSampler
+from scaledepth_ros.data.scene_depth import scene_depths
 from scaledepth_ros.data.training_set import collate, NetworkBatch, TrainingSet
 from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.training.config import DevConfig, SourceConfig, TrainConfig
@@ -148,6 +149,7 @@ class StepSampler(Sampler[list[SampleKey]]):
         processes: This process among the others.
         start_step: First step.
         end_step: Step to end before.
+        scene_factors: Further factors on the weights of scenes, see ``tilted``.
 
     Raises:
         ConfigError: The batch cannot be divided among processes and accumulated parts.
@@ -155,7 +157,7 @@ class StepSampler(Sampler[list[SampleKey]]):
 
     def __init__(
         self, frames: Frames, config: TrainConfig, processes: Processes, start_step: int,
-        end_step: int,
+        end_step: int, *, scene_factors: Mapping[str, float] | None = None,
     ) -> None:
         if config.batch_size % (config.accumulation * processes.count):
             raise ConfigError(
@@ -164,7 +166,8 @@ class StepSampler(Sampler[list[SampleKey]]):
         sampling = config.sampling
         sampler_config = SamplerConfig(
             batch_size=config.batch_size, seed=config.seed, sizes=sampling.sizes,
-            scene_temperature=sampling.scene_temperature, shares=sampling.shares)
+            scene_temperature=sampling.scene_temperature, shares=sampling.shares,
+            scene_factors=scene_factors or {})
         pools = [frames.infos] if frames.weights is None else [
             source.infos for source in frames.sources]
         starts = np.cumsum([0, *(len(pool) for pool in pools)])
@@ -209,6 +212,23 @@ class StepSampler(Sampler[list[SampleKey]]):
         return [int(count) for count in np.diff(ends, prepend=0)]
 
 
+def tilted(frames: FrameSource, tilt: float) -> dict[str, float]:
+    """
+    Return factors on the weights of real scenes by how far away they are.
+
+    Args:
+        frames: The frames to learn from.
+        tilt: See ``SamplingConfig.depth_tilt``; at 0 nothing is read.
+
+    Returns:
+        Typical depth ** tilt by scene, see ``scene_depths``.
+    """
+    if not tilt:
+        return {}
+    real = [index for index, info in enumerate(frames.infos) if info.kind != 'synthetic']
+    return {scene: depth ** tilt for scene, depth in scene_depths(frames, real).items()}
+
+
 def make_loader(
     frames: Frames, config: TrainConfig, processes: Processes, start_step: int, end_step: int,
 ) -> DataLoader[NetworkBatch]:
@@ -230,13 +250,15 @@ def make_loader(
                 print(f'Reading {len(cached)} frames into memory.', flush=True)
             cached.preload()
         source = cached
+    factors = tilted(source, config.sampling.depth_tilt)
     workers = config.sampling.workers
     # torch's types know no collate_fn that returns something else than the set's items.
     samples: Dataset[Any] = TrainingSet(
         source, Augmentation(config.network_augmentation()), seed=config.seed)
     return DataLoader(
         samples,
-        batch_sampler=StepSampler(frames, config, processes, start_step, end_step),
+        batch_sampler=StepSampler(
+            frames, config, processes, start_step, end_step, scene_factors=factors),
         collate_fn=collate, num_workers=workers, pin_memory=processes.device.type == 'cuda',
         worker_init_fn=_one_thread if workers else None,
         prefetch_factor=4 if workers else None)

@@ -43,6 +43,18 @@ def test_temperature_one_draws_every_frame_equally_often():
     assert sampler.scene_probabilities()['office'] == pytest.approx(1000 / 1035)
 
 
+def test_a_factor_on_a_scene_changes_its_part_of_its_share_alone():
+    config = SamplerConfig(
+        batch_size=10, sizes=(SIZE,), scene_factors={'office': 3.0},
+        shares={'indoor': 2, 'outdoor': 1},
+    )
+    odds = _drawn(config)[1].scene_probabilities()
+    # The rendered room counts as indoor, so three scenes share two thirds as 3 : 1 : 1.
+    assert odds['office'] == pytest.approx(2 / 3 * 3 / 5)
+    assert odds['kitchen'] == odds['rendered'] == pytest.approx(2 / 3 / 5)
+    assert odds['street0'] == pytest.approx(1 / 3 / 5)
+
+
 def test_shares_hold_within_each_batch():
     config = SamplerConfig(
         batch_size=10, sizes=(SIZE,), shares={'indoor': 5, 'outdoor': 3, 'synthetic': 2}
@@ -116,6 +128,7 @@ def test_processes_share_one_global_batch():
         ({'seed': -1}, 'seed is -1'),
         ({'sizes': ()}, 'sizes is empty'),
         ({'scene_temperature': 2.0}, 'scene_temperature is 2'),
+        ({'scene_factors': {'office': 0.0}}, 'scene_factors has office: 0.0'),
         ({'shares': {'space': 1.0}}, 'shares has space'),
         ({'shares': {'indoor': -1.0}}, 'shares has indoor: -1.0'),
     ],

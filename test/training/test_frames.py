@@ -8,11 +8,18 @@ from pathlib import Path
 
 from miniature import miniature_config, write_miniature
 import pytest
-from scaledepth_ros.data.sample import FrameInfo
+from scaledepth_ros.data.sample import ConcatFrames, FrameInfo
+from scaledepth_ros.data.scene_depth import scene_depths
 from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.training.config import DevConfig, SourceConfig
 from scaledepth_ros.training.distributed import Processes
-from scaledepth_ros.training.frames import dev_scenes, open_frames, StepSampler
+from scaledepth_ros.training.frames import (
+    dev_scenes,
+    make_loader,
+    open_frames,
+    StepSampler,
+    tilted,
+)
 
 
 def info(scene: str, domain: str = 'indoor', kind: str = 'real') -> FrameInfo:
@@ -110,3 +117,26 @@ def test_sources_get_their_share_of_every_batch(tmp_path: Path) -> None:
     first = Counter(frames.infos[sampler.step(step)[0].frame_index].dataset
                     for step in range(200))
     assert 20 < first['small'] < 80
+
+
+def test_far_scenes_are_drawn_more_often_by_the_tilt(tmp_path: Path) -> None:
+    # Its scenes have walls at 2 and 5 m, and the floor before them.
+    index = write_miniature(tmp_path / 'real', scenes=4, frames=1)
+    made = write_miniature(tmp_path / 'made', scenes=2, frames=1, dataset='made',
+                           kind='synthetic')
+    config = miniature_config(index, 'batch_size=10', 'sampling.depth_tilt=2', (
+        f'data=[{{source: {index}}}, {{source: {made}}}]'))
+    frames = open_frames(config.data, config.dev, config.seed)
+    factors = tilted(ConcatFrames(frames.sources), 2.0)
+    assert sorted(factors) == [f'miniature_{scene}' for scene in range(4)]
+    depths = scene_depths(ConcatFrames(frames.sources), range(4))
+    assert factors['miniature_3'] / factors['miniature_0'] == pytest.approx(
+        (depths['miniature_3'] / depths['miniature_0']) ** 2)
+    assert depths['miniature_3'] > 1.5 * depths['miniature_0']
+    assert tilted(ConcatFrames(frames.sources), 0.0) == {}
+
+    drawn = Counter(sample.scene for batch in make_loader(frames, config, Processes(), 0, 100)
+                    for sample in batch.infos)
+    weights = {**{f'made_{scene}': 1.0 for scene in range(2)}, **factors}
+    for scene, weight in weights.items():
+        assert drawn[scene] / 1000 == pytest.approx(weight / sum(weights.values()), abs=0.01)
