@@ -6,11 +6,13 @@ Measure a model on frames with ground truth.
 Raw metric numbers come first, with nothing aligned; scale-aligned ones follow under their own
 name. Depth is compared at the resolution of the ground truth. The only thing done to predictions
 beyond what the protocol says is to raise values below 1 mm to 1 mm, so that logarithms stay
-finite. Frames whose depth is interpolated or comes from stereo matching are left out.
+finite. Frames whose depth is interpolated or comes from stereo matching are left out, and so are
+those of an index.csv that cannot be used: how many, and why, is part of the result.
 """
 
 import argparse
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 import json
 from pathlib import Path
@@ -19,7 +21,7 @@ import time
 from typing import Any
 
 from scaledepth_ros.data.registry import DATASETS, open_dataset, split_spec
-from scaledepth_ros.data.sample import FrameSource, SelectedFrames
+from scaledepth_ros.data.sample import FrameInfo, FrameSource, SelectedFrames
 from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.evaluation.protocols import get_protocol, Protocol, PROTOCOLS
 
@@ -50,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'NAME:FOLDER, as published numbers are]')
     parser.add_argument(
         '--with-completed', action='store_true', help='measure on interpolated depth too')
+    parser.add_argument(
+        '--strict', action='store_true',
+        help='stop at the first frame that cannot be used, as with NAME:FOLDER always, instead '
+        'of leaving it out')
     parser.add_argument(
         '--max-frames', type=int, metavar='N', help='measure on N evenly spaced frames only')
     parser.add_argument(
@@ -96,35 +102,64 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f'--worst {args.worst} needs a folder to draw into; add --output DIR.')
     if args.max_frames is not None and args.max_frames < 1:
         raise ConfigError(f'--max-frames is {args.max_frames}; expected at least 1.')
+    from scaledepth_ros.evaluation.tables import format_report
+
+    # What libraries print must not end up in the result.
+    with redirect_stdout(sys.stderr):
+        title, reports, document, pictures = _measure(args)
+    text = json.dumps(document, indent=2)
+    print(text if args.json else format_report(title, reports))
+    if args.output is not None:
+        args.output.mkdir(parents=True, exist_ok=True)
+        (args.output / 'evaluation.json').write_text(text + '\n')
+        print(f'{args.output}: evaluation.json and {pictures} picture(s)', file=sys.stderr)
+    return 0
+
+
+def _measure(
+    args: argparse.Namespace,
+) -> tuple[str, dict[str, dict[str, Any]], dict[str, Any], int]:
+    """Return the title, the reports by predictor, the whole result, and how many pictures."""
     # Imported here, so that --help and mistyped options do not wait for torch.
     from scaledepth_ros.evaluation.baselines import evaluate_baseline
-    from scaledepth_ros.evaluation.evaluate import evaluate, worst_frames
+    from scaledepth_ros.evaluation.evaluate import evaluate, UNUSABLE, worst_frames
     from scaledepth_ros.evaluation.pictures import write_frame_pictures
     from scaledepth_ros.evaluation.report import full_report
-    from scaledepth_ros.evaluation.tables import format_report
     from scaledepth_ros.inference.predictor import Predictor
 
     name = split_spec(args.data)[0]
     split = args.split or ('val' if name is None else DATASETS[name].test_split)
-    frames = _spread(_chosen(open_dataset(args.data, split), args.scenes), args.max_frames)
+    unusable: list[str] = []
+
+    def left_out(error: DatasetError) -> None:
+        unusable.append(str(error))
+        print(f'Left out: {error}', file=sys.stderr)
+
+    # Published numbers are over every frame of a standard data set.
+    skip = None if args.strict or name is not None else left_out
+    frames = _spread(
+        _chosen(open_dataset(args.data, split, skip=skip), args.scenes), args.max_frames)
     protocol = get_protocol(args.protocol or name or 'default')
     average = args.average or ('scenes' if name is None else 'frames')
     predictor = Predictor(
         args.model, weights=args.weights, device=args.device, engine=args.engine,
         precision=args.precision, mode=args.mode)
     try:
-        model_protocol = _for_predictor(protocol, predictor)
         evaluation = evaluate(
-            frames, predictor, model_protocol, with_completed=args.with_completed,
-            progress=_progress('frames measured'))
+            frames, predictor, _for_predictor(protocol, predictor),
+            with_completed=args.with_completed, skip=skip, progress=_progress('frames measured'))
         reports = {args.model: full_report(evaluation, average)}
+        if unusable:
+            reports[args.model]['left_out'][UNUSABLE] = len(unusable)
+        usable = _where(
+            frames, lambda info: info.name not in evaluation.left_out.get(UNUSABLE, ()))
         for baseline in args.baseline:
             train = open_dataset(args.train or args.data, 'train')
             if args.scenes is not None:
                 train = _without(train, frames)
             reports[baseline] = full_report(
                 evaluate_baseline(
-                    baseline, train, frames, protocol, with_completed=args.with_completed,
+                    baseline, train, usable, protocol, with_completed=args.with_completed,
                     progress=_progress(f'frames of {baseline}')),
                 average)
         title = (
@@ -140,6 +175,7 @@ def run(args: argparse.Namespace) -> int:
             'data': args.data,
             'split': split,
             **reports[args.model],
+            'unusable': unusable,
             'baselines': {key: reports[key] for key in args.baseline},
         }
         if args.fit_uncertainty is not None:
@@ -151,14 +187,7 @@ def run(args: argparse.Namespace) -> int:
                 title=title)
     finally:
         predictor.close()
-    text = json.dumps(document, indent=2)
-    print(text if args.json else format_report(title, reports))
-    if args.output is not None:
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / 'evaluation.json').write_text(text + '\n')
-        print(
-            f'{args.output}: evaluation.json and {len(pictures)} picture(s)', file=sys.stderr)
-    return 0
+    return title, reports, document, len(pictures)
 
 
 def _chosen(frames: FrameSource, names: str | None) -> FrameSource:
@@ -171,15 +200,17 @@ def _chosen(frames: FrameSource, names: str | None) -> FrameSource:
         raise DatasetError(
             f'--scenes {names!r}: {", ".join(unknown) or "nothing"} is no scene of this split; '
             'expected names of the scene column with commas between.')
-    return SelectedFrames(
-        frames, [i for i, info in enumerate(frames.infos) if info.scene in wanted])
+    return _where(frames, lambda info: info.scene in wanted)
+
+
+def _where(frames: FrameSource, condition: Callable[[FrameInfo], bool]) -> FrameSource:
+    return SelectedFrames(frames, [i for i, info in enumerate(frames.infos) if condition(info)])
 
 
 def _without(train: FrameSource, frames: FrameSource) -> FrameSource:
     """Return training frames of other scenes than those that are measured."""
     measured = {info.scene for info in frames.infos}
-    return SelectedFrames(
-        train, [i for i, info in enumerate(train.infos) if info.scene not in measured])
+    return _where(train, lambda info: info.scene not in measured)
 
 
 def _spread(frames: FrameSource, count: int | None) -> FrameSource:

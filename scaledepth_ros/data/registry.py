@@ -75,13 +75,18 @@ def split_spec(spec: str | Path) -> tuple[str | None, Path]:
     return None, path
 
 
-def open_dataset(spec: str | Path, split: str | None = None) -> FrameSource:
+def open_dataset(
+    spec: str | Path, split: str | None = None, *,
+    skip: Callable[[DatasetError], None] | None = None,
+) -> FrameSource:
     """
     Open a data set.
 
     Args:
         spec: As in ``split_spec``.
         split: Which part; None is all of an index.csv, and the test split of a standard data set.
+        skip: What to do with a row of an index.csv that cannot be used; see ``RgbdFolder``. A
+            standard data set is whole or refused.
 
     Returns:
         The frames; pixels are read on access.
@@ -91,6 +96,6 @@ def open_dataset(spec: str | Path, split: str | None = None) -> FrameSource:
     """
     name, path = split_spec(spec)
     if name is None:
-        return RgbdFolder(path, split)
+        return RgbdFolder(path, split, skip=skip)
     kind = DATASETS[name]
     return kind.open(path, split or kind.test_split)

@@ -58,6 +58,8 @@ class RgbdFolder:
         split: Keep the rows of this split; None keeps all.
         keep: Further filter on what is known of a frame, for example
             ``lambda info: not info.completed``.
+        skip: Called with what is wrong with a row, which is then left out; None raises it. With
+            it, a category that is none of the 28 counts as unknown.
 
     Raises:
         DatasetError: The file or a listed file is missing, a row is senseless, or nothing is left;
@@ -70,23 +72,34 @@ class RgbdFolder:
         split: str | None = None,
         *,
         keep: Callable[[FrameInfo], bool] | None = None,
+        skip: Callable[[DatasetError], None] | None = None,
     ) -> None:
         path = Path(index_path)
         if path.is_dir():
             path = path / 'index.csv'
         self.path = path
-        rows, splits = [], set()
+        rows, splits, skipped = [], set(), 0
         for where, fields in _read_rows(path):
-            splits.add(fields['split'])
-            if split is not None and fields['split'] != split:
+            its_split = fields.get('split', '')
+            splits.add(its_split)
+            if split is not None and its_split not in ('', split):
                 continue
-            row = _parse_row(where, fields, path.parent)
+            try:
+                _check_filled(where, fields)
+                row = _parse_row(where, fields, path.parent, any_category=skip is not None)
+            except DatasetError as error:
+                if skip is None:
+                    raise
+                skip(error)
+                skipped += 1
+                continue
             if keep is None or keep(row.info):
                 rows.append(row)
         if not rows:
+            unusable = f', {skipped} cannot be used' if skipped else ''
             raise DatasetError(
-                f'{path}: no frame is left of split {split!r}; the file has the splits '
-                f'{sorted(splits)}.'
+                f'{path}: no frame is left of split {split!r}{unusable}; the file has the splits '
+                f'{sorted(splits - {""})}.'
             )
         self._rows = tuple(rows)
         self.infos: tuple[FrameInfo, ...] = tuple(row.info for row in rows)
@@ -114,7 +127,8 @@ class RgbdFolder:
 def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield ('file:line', fields) of each row."""
     try:
-        with path.open(newline='', encoding='utf-8') as file:
+        # Spreadsheets begin UTF-8 with a byte order mark, which is no part of the first column.
+        with path.open(newline='', encoding='utf-8-sig') as file:
             reader = csv.DictReader(file)
             missing = [name for name in REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
@@ -129,16 +143,21 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                     for key, value in fields.items()
                     if isinstance(key, str) and isinstance(value, str)
                 }
-                for name in REQUIRED_COLUMNS:
-                    if not cleaned.get(name):
-                        raise DatasetError(f'{where}: {name} is empty; every frame needs one.')
                 yield where, cleaned
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f'{path}: cannot be read as a list of frames ({error}).') from error
 
 
-def _parse_row(where: str, fields: dict[str, str], root: Path) -> _Row:
-    """Check one row and its files."""
+def _check_filled(where: str, fields: dict[str, str]) -> None:
+    for name in REQUIRED_COLUMNS:
+        if not fields.get(name):
+            raise DatasetError(f'{where}: {name} is empty; every frame needs one.')
+
+
+def _parse_row(
+    where: str, fields: dict[str, str], root: Path, *, any_category: bool,
+) -> _Row:
+    """Check one row and its files; a category that does not exist may be taken as unknown."""
     rgb_path, depth_path = root / fields['rgb'], root / fields['depth']
     height, width = image_size(rgb_path)
     depth_height, depth_width = image_size(depth_path)
@@ -156,6 +175,12 @@ def _parse_row(where: str, fields: dict[str, str], root: Path) -> _Row:
     completed = fields.get('completed') or '0'
     if completed not in ('0', '1'):
         raise DatasetError(f'{where}: completed is {completed!r}; expected 0 or 1.')
+    category = fields.get('category') or None
+    if any_category and category is not None:
+        # Imported here, because the list lives with the network and pulls in torch.
+        from scaledepth_ros.model.scene_text import SCENE_CATEGORIES
+
+        category = category if category in SCENE_CATEGORIES else None
     info = FrameInfo(
         name=fields['rgb'],
         dataset=fields.get('dataset') or root.resolve().name,
@@ -163,7 +188,7 @@ def _parse_row(where: str, fields: dict[str, str], root: Path) -> _Row:
         scene=fields['scene'],
         width=width,
         height=height,
-        category=fields.get('category') or None,
+        category=category,
         kind=fields.get('kind') or 'real',
         completed=completed == '1',
     )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.data.sample import FrameInfo, FrameSource, RgbdSample
-from scaledepth_ros.errors import DatasetError
+from scaledepth_ros.errors import CameraInfoError, DatasetError, ImageError
 from scaledepth_ros.evaluation.metrics import (
     aligned_depth_metrics,
     depth_metrics,
@@ -39,6 +39,9 @@ class DepthPredictor(TypingProtocol):
         self, rgb_HW3: NDArray[np.uint8], camera: CameraModel | None = None
     ) -> DepthOutput:
         """Return depth at the resolution of the image."""
+
+
+UNUSABLE = 'the frame cannot be used'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,7 @@ def evaluate(
     protocol: Protocol = DEFAULT_PROTOCOL,
     *,
     with_completed: bool = False,
+    skip: Callable[[DatasetError], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """
@@ -122,6 +126,8 @@ def evaluate(
             because engines compile for a size.
         protocol: Crop, limits and clamps.
         with_completed: Measure on interpolated depth too.
+        skip: Called with what is wrong with a frame that cannot be read or is too small, which
+            is then left out; None raises it.
         progress: Called with (frames done, frames in all) after each.
 
     Returns:
@@ -137,15 +143,19 @@ def evaluate(
     for index, info in enumerate(frames.infos):
         reason = measurable(info, with_completed=with_completed)
         if reason is None:
-            sample = frames[index]
-            if (info.height, info.width) not in warm_sizes:
-                predictor.infer(sample.rgb_HW3, sample.camera)
-                warm_sizes.add((info.height, info.width))
-            result = evaluate_sample(sample, predictor, protocol)
-            if result is not None:
-                results.append(result)
+            try:
+                sample = _readied(frames, index, predictor, warm_sizes)
+            except DatasetError as error:
+                if skip is None:
+                    raise
+                skip(error)
+                reason = UNUSABLE
             else:
-                reason = 'no valid ground truth within crop and limits'
+                result = evaluate_sample(sample, predictor, protocol)
+                if result is not None:
+                    results.append(result)
+                else:
+                    reason = 'no valid ground truth within crop and limits'
         if reason is not None:
             left_out.setdefault(reason, []).append(info.name)
         if progress is not None:
@@ -161,6 +171,21 @@ def evaluate(
         results=tuple(results),
         left_out={reason: tuple(names) for reason, names in left_out.items()},
     )
+
+
+def _readied(
+    frames: FrameSource, index: int, predictor: DepthPredictor, warm_sizes: set[tuple[int, int]],
+) -> RgbdSample:
+    """Return a frame that the predictor accepts and whose size it has seen before."""
+    sample = frames[index]
+    size = sample.info.height, sample.info.width
+    if size not in warm_sizes:
+        try:
+            predictor.infer(sample.rgb_HW3, sample.camera)
+        except (ImageError, CameraInfoError) as error:
+            raise DatasetError(f'{sample.info.name}: {error}') from error
+        warm_sizes.add(size)
+    return sample
 
 
 def evaluate_sample(

@@ -76,6 +76,29 @@ def test_bad_rows_are_refused_with_their_place(folder, columns, message):
         RgbdFolder(folder.write())
 
 
+def test_bad_rows_can_be_skipped_and_are_told(folder):
+    for columns in ({}, {'rgb': 'gone.png'}, {'scene': ''}, {'kind': 'guessed'}, {'split': ''},
+                    {'category': 'cave'}):
+        folder.add().update(columns)
+    told = []
+    frames = RgbdFolder(folder.write(), 'train', skip=told.append)
+    # What a frame shows can be measured without knowing what to call it.
+    assert [info.category for info in frames.infos] == [None, None]
+    assert [str(error).partition(': ')[2].split(';')[0] for error in told] == [
+        'cannot be read (No such file or directory)', 'scene is empty',
+        "kind is 'guessed'", 'split is empty']
+    with pytest.raises(DatasetError, match=r"split 'val', 1 cannot be used; .* \['train'\]"):
+        RgbdFolder(folder.root, 'val', skip=told.append)
+
+
+def test_lists_saved_by_a_spreadsheet_are_read(folder):
+    folder.add('a room')
+    path = folder.write()
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes().replace(b'\r\n', b'\n')
+                     .replace(b'\n', b'\r\n'))
+    assert [info.scene for info in RgbdFolder(path, 'train').infos] == ['a room']
+
+
 def test_shifted_sizes_are_refused_when_the_list_is_opened(folder):
     folder.add(depth=np.full((24, 31), 900, np.uint16))
     with pytest.raises(DatasetError, match=r'_depth\.png is 31x24, .*\.png 32x24'):

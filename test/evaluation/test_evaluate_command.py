@@ -11,7 +11,8 @@ from mini_frames import Folder
 import numpy as np
 import pytest
 from scaledepth_ros.cli import evaluate as command
-from scaledepth_ros.errors import ConfigError, DatasetError
+from scaledepth_ros.data.images import write_image
+from scaledepth_ros.errors import ConfigError, DatasetError, ImageError
 from scaledepth_ros.evaluation import baselines
 from scaledepth_ros.inference import predictor as predictor_module
 from scaledepth_ros.model import checkpoint
@@ -150,6 +151,64 @@ def test_the_real_network_is_measured(tmp_path, capsys):
     assert report['indoor']['uncertainty']['expected_calibration_error'] >= 0.0
     assert report['weights'].startswith('lite')
     assert report['latency_ms']['p50'] > 0
+
+
+def _spoil(index):
+    """Empty the depth of one room, and lose the picture of a street."""
+    for path in index.parent.glob('val_room1/*_depth.png'):
+        write_image(path, np.zeros((64, 96), np.uint16))
+    for path in index.parent.glob('val_street0/*[0-9].png'):
+        path.unlink()
+
+
+def test_frames_that_cannot_be_used_are_left_out_and_told(index, capsys):
+    _spoil(index)
+    assert _run('--data', index, '--json', '--baseline', 'mean-depth') == 0
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    assert list(report['by_scene']) == ['val_room0', 'val_street1']
+    assert report['left_out'] == {'the frame cannot be used': 2}
+    lost, empty = report['unusable']
+    assert 'val_street0' in lost
+    assert 'No such file' in lost
+    assert 'only 0 of 6144 depth pixels' in empty
+    assert captured.err.count('Left out: ') == 2
+    # The baseline is measured on the same frames.
+    assert report['baselines']['mean-depth']['frames'] == 2
+
+
+def test_strict_stops_at_a_frame_that_cannot_be_used(index):
+    _spoil(index)
+    with pytest.raises(DatasetError, match='No such file'):
+        _run('--data', index, '--json', '--strict')
+
+
+def test_an_image_that_is_too_small_is_left_out_by_name(index, capsys, monkeypatch):
+    def infer(self, rgb_HW3, camera=None, infer=StandIn.infer):
+        if rgb_HW3.shape[0] == 20:
+            raise ImageError('The image is too small.')
+        return infer(self, rgb_HW3, camera)
+    monkeypatch.setattr(StandIn, 'infer', infer)
+    for path, value in (('', 90), ('_depth', 2500)):
+        kind = np.uint16 if path else np.uint8
+        shape = (20, 20) if path else (20, 20, 3)
+        (target,) = index.parent.glob(f'val_room1/*[0-9]{path}.png')
+        write_image(target, np.full(shape, value, kind))
+    assert _run('--data', index, '--json') == 0
+    (told,) = json.loads(capsys.readouterr().out)['unusable']
+    assert told.startswith('val_room1/')
+    assert told.endswith('.png: The image is too small.')
+
+
+def test_what_a_library_prints_is_no_part_of_the_result(index, capsys, monkeypatch):
+    def infer(self, rgb_HW3, camera=None, infer=StandIn.infer):
+        print('compiling')
+        return infer(self, rgb_HW3, camera)
+    monkeypatch.setattr(StandIn, 'infer', infer)
+    assert _run('--data', index, '--json') == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)['frames'] == 4
+    assert 'compiling' in captured.err
 
 
 def test_named_scenes_only_and_the_baseline_has_not_seen_them(index, capsys):
