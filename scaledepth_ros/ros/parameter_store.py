@@ -142,7 +142,9 @@ class ParameterStore:
             if camera in of_camera and name in _DESCRIPTIONS:
                 of_camera[camera][name] = parameter.value
             elif parameter.name in _DESCRIPTIONS:
-                self._check_moment(parameter.name)
+                # `ros2 param load` sets also what is already so.
+                if plain(parameter.value) != getattr(self.current, parameter.name):
+                    self._check_moment(parameter.name)
                 common[parameter.name] = parameter.value
         values = self.current.changed(common)
         for camera, changes in of_camera.items():
