@@ -58,6 +58,30 @@ def output_qos(topic: str) -> QoSProfile:
         reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.VOLATILE)
 
 
+def create_publisher(create: Callable[..., Any], message_type: Any, topic: str,
+                     qos: QoSProfile) -> Any:
+    """
+    Create a publisher whose QoS parameters can override.
+
+    Args:
+        create: the method of the node that makes it.
+        message_type: what it publishes.
+        topic: fully resolved name.
+        qos: what holds if nothing is overridden.
+
+    Raises:
+        ConfigError: an override has a value that does not exist.
+
+    """
+    try:
+        return create(message_type, topic, qos,
+                      qos_overriding_options=QoSOverridingOptions.with_default_policies())
+    except Exception as error:  # rclpy has a type of its own for each way to be wrong
+        raise ConfigError(
+            f'qos_overrides.{topic}.publisher: {error}; history is keep_last or keep_all, depth '
+            'a whole number, reliability reliable or best_effort') from error
+
+
 @dataclass
 class _Measurement:
     """One frame on its way out; what several outputs share is worked out once."""
@@ -172,9 +196,8 @@ class CameraOutputs:
         # image_transport names a compressed topic after its base, also when that is remapped.
         base, slash, suffix = topic.partition('/compressedDepth')
         name = self._node.resolve_topic_name(prefix + base) + slash + suffix
-        return self._node.create_lifecycle_publisher(
-            message_type, name, output_qos(topic),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        return create_publisher(
+            self._node.create_lifecycle_publisher, message_type, name, output_qos(topic))
 
     def _buffer(self, name: str, shape: tuple[int, ...], encoding: str) -> DepthImageBuffer:
         buffer = self._images.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+import math
 import time
 from typing import Any
 
@@ -13,9 +14,10 @@ from rclpy.lifecycle import LifecycleNode
 from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
-from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind, ThrottledLog
+from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind
 from scaledepth_ros.ros.image_decoding import check_image
 from scaledepth_ros.ros.input_subscription import InputSubscription
+from scaledepth_ros.ros.logs import ThrottledLog
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import PoseSource
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -73,12 +75,14 @@ class CameraStream:
         info_topic = node.resolve_topic_name(f'{prefix}camera_info')
         self._info = InputSubscription(
             node, CameraInfo, info_topic, self._on_camera_info,
-            lambda error: self.report(FaultKind.CALIBRATION, error))
+            lambda error: self.report(FaultKind.CALIBRATION, error), takes_latched=True)
         self._image = InputSubscription(
             node, CompressedImage if self._compressed else Image, image_topic, self._on_image,
             lambda error: self.report(FaultKind.CAMERA, error))
         self.outputs = CameraOutputs(node, prefix, pose_source)
         self.health = CameraHealth(name, image_topic)
+        # When the network was last given an image of this camera.
+        self.last_submitted_s = -math.inf
         self._calibration = CalibrationTracker(info_topic)
         self._last_info: CameraInfo | None = None
         self._held: tuple[Any, float] | None = None
@@ -101,6 +105,8 @@ class CameraStream:
         self._info.close()
         self._image.close()
         self._held = None
+        # What was wrong while active says nothing about the next time.
+        self.health.clear(*FaultKind)
 
     def destroy(self) -> None:
         """Remove everything from the node."""
@@ -120,9 +126,17 @@ class CameraStream:
             active: the node is active, so images are expected.
 
         """
+        parameters = self._parameters()
+        if self._calibration.current.camera is not None:
+            self.health.calibration_source = 'camera_info'
+        elif parameters.horizontal_fov_deg > 0.0:
+            self.health.calibration_source = 'horizontal_fov_deg'
+        else:
+            self.health.calibration_source = 'none'
         return self.health.statuses(
-            active=active, image_timeout_s=self._parameters().image_timeout_s,
-            publisher_count=self._image.publisher_count(), reliability=self._image.reliability)
+            active=active, image_timeout_s=parameters.image_timeout_s,
+            publisher_count=self._image.publisher_count(), reliability=self._image.reliability,
+            silence=self._image.silence())
 
     def refresh_calibration(self) -> None:
         """Read the last CameraInfo anew, after a parameter has changed."""
@@ -167,6 +181,9 @@ class CameraStream:
         calibration = self._calibration.current
         if calibration.error is not None:
             self.report(FaultKind.CALIBRATION, calibration.error)
+        else:
+            # Whether it fits the images, the next of them will tell.
+            self.health.clear(FaultKind.CALIBRATION)
         held, self._held = self._held, None
         if held is not None and time.monotonic() - held[1] < _HOLD_S:
             self._offer(*held)
@@ -210,14 +227,18 @@ class CameraStream:
             self.reject(error)
             return
         frame = Frame(self, message, calibration, parameters, received_s)
+        self.last_submitted_s = time.monotonic()
         if self._submit(frame):
             self.health.count(self.health.dropped)
 
     def _watch_clock(self, stamp: Any) -> None:
         stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
         if stamp_ns < self._last_stamp_ns:
-            self._node.get_logger().info(
+            # Throttled, because two cameras on one topic do this with every image.
+            self._log.fault(
+                (self.name, 'clock'),
                 f'stamps of {self._image.topic} went back by '
-                f'{(self._last_stamp_ns - stamp_ns) / 1e9:.2f} s: a bag loops, or a new clock')
+                f'{(self._last_stamp_ns - stamp_ns) / 1e9:.2f} s: a bag loops, the clock was set, '
+                'or two cameras publish there', warning=True)
             self.health.forget_latencies()
         self._last_stamp_ns = stamp_ns

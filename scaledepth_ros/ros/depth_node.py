@@ -10,15 +10,16 @@ import sys
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile
 from scaledepth_ros.errors import ConfigError, ScaleDepthError
-from scaledepth_ros.inference.out_of_memory import free_caches
+from scaledepth_ros.ros.camera_outputs import create_publisher
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
-from scaledepth_ros.ros.diagnostics import FaultKind, make_status, ThrottledLog
+from scaledepth_ros.ros.diagnostics import FaultKind, model_status
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
 from scaledepth_ros.ros.lifecycle import (
@@ -26,12 +27,17 @@ from scaledepth_ros.ros.lifecycle import (
     release_state_machine,
     spin,
 )
+from scaledepth_ros.ros.logs import forward_package_log, ThrottledLog
+from scaledepth_ros.ros.network import (
+    free_predictor,
+    load_predictor,
+    PredictorFactory,
+    warmed_up,
+)
 from scaledepth_ros.ros.parameter_store import ParameterStore
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
 from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
-
-PredictorFactory = Callable[[DepthParameters], Any]
 
 # Within the second that launch and most supervisors grant before they kill.
 _STOP_TIMEOUT_S = 0.7
@@ -41,32 +47,6 @@ _CLEANUP_TIMEOUT_S = 10.0
 _FOLLOW_PERIOD_S = 0.25
 # A camera that was silent for longer is not waited for.
 _ALIVE_S = 0.5
-
-
-def load_predictor(parameters: DepthParameters) -> Any:
-    """
-    Load the network that the parameters name.
-
-    Args:
-        parameters: model, weights, device, engine, how to prepare it, precision and the size of
-            the images.
-
-    Raises:
-        ScaleDepthError: it cannot be loaded or run.
-
-    """
-    # Read when PyTorch is imported. By default its threads spin while they wait for each other:
-    # with one other busy process on two cores an image took seconds, asleep 0.2 s.
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    # Importing it takes seconds, and only `configure` needs it.
-    from scaledepth_ros.inference.predictor import Predictor
-    predictor = Predictor(
-        parameters.model, weights=parameters.weights or None, device=parameters.device,
-        engine=parameters.engine, precision=parameters.precision,
-        image_size=(parameters.image_height, parameters.image_width), background=True)
-    if not parameters.prepare_in_background:
-        predictor.wait_until_prepared()
-    return predictor
 
 
 class DepthNode(LifecycleNode):
@@ -94,6 +74,10 @@ class DepthNode(LifecycleNode):
         """
         super().__init__(node_name, **kwargs)
         refuse_impossible_transitions(self)
+        # Not a lifecycle publisher: a node that failed to configure has the most to report.
+        self._diagnostics_publisher = create_publisher(
+            self.create_publisher, DiagnosticArray, '/diagnostics', QoSProfile(depth=10))
+        self._diagnosed_s = 0.0
         self._predictor_factory = predictor_factory
         self._store = ParameterStore(
             self, configured=lambda: self._worker is not None, changed=self._on_changed)
@@ -104,8 +88,6 @@ class DepthNode(LifecycleNode):
         self._active = False
         self._model_error = ''
         self._log = ThrottledLog(self.get_logger(), lambda: self._store.last.log_period_s)
-        # Not a lifecycle publisher: a node that failed to configure has the most to report.
-        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # The node's own clock stands still while a simulator or a bag is paused.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics_timer = self.create_timer(
@@ -138,21 +120,21 @@ class DepthNode(LifecycleNode):
         try:
             if parameters.camera_pose == 'tf':
                 self._tf_pose = TfPose(self)
-            predictor = worker.call(lambda: self._load(parameters), self.context.ok)
             self._store.declare_cameras(parameters.cameras)
             for camera in parameters.cameras:
                 self._streams.append(CameraStream(
                     self, camera, partial(self._store.of_camera, camera), self._submit,
                     self._log, self._tf_pose or pose_from_parameters))
+            # Last, because it takes longest.
+            predictor = worker.call(
+                lambda: warmed_up(self._predictor_factory, parameters), self._may_wait)
         except WorkInterrupted:
             # The context is gone, so rclpy could not complete the transition; leave by the way
             # that a signal takes.
             raise KeyboardInterrupt from None
         except Exception as error:
             # Also what is no ScaleDepthError: an import that fails, a driver that is missing.
-            self._model_error = (
-                str(error) if isinstance(error, ScaleDepthError)
-                else f'{type(error).__name__}: {error}')
+            self._model_error = _text(error)
             self.get_logger().error(f'cannot configure: {self._model_error}')
             self._release(_STOP_TIMEOUT_S)
             self._publish_diagnostics()
@@ -177,9 +159,15 @@ class DepthNode(LifecycleNode):
 
         """
         self._processor.enabled = True
-        for stream in self._streams:
-            stream.subscribe()
-            self.get_logger().info(f'listening to {stream.description}')
+        try:
+            for stream in self._streams:
+                stream.subscribe()
+                self.get_logger().info(f'listening to {stream.description}')
+        except Exception as error:
+            # rclpy would keep the reason to itself.
+            self.get_logger().error(f'cannot activate: {_text(error)}')
+            self._stop_streams()
+            return TransitionCallbackReturn.FAILURE
         self._active = True
         return super().on_activate(state)
 
@@ -202,7 +190,7 @@ class DepthNode(LifecycleNode):
             state: the previous state.
 
         """
-        self._release(_CLEANUP_TIMEOUT_S)
+        self._release(_CLEANUP_TIMEOUT_S, keep_waiting=self._may_wait)
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -242,10 +230,16 @@ class DepthNode(LifecycleNode):
         super().destroy_node()
         release_state_machine(self)
 
-    def _load(self, parameters: DepthParameters) -> Any:
-        predictor = self._predictor_factory(parameters)
-        predictor.warm_up(parameters.image_height, parameters.image_width)
-        return predictor
+    def _may_wait(self) -> bool:
+        """Tell whether a transition may go on, and meanwhile report instead of the executor."""
+        try:
+            if time.monotonic() - self._diagnosed_s >= self.parameters.diagnostics_period_s:
+                self._publish_diagnostics()
+        except Exception:
+            # The context may go away at any moment.
+            if self.context.ok():
+                raise
+        return self.context.ok()
 
     def _autostart(self) -> None:
         self.destroy_timer(self._autostart_timer)
@@ -266,7 +260,7 @@ class DepthNode(LifecycleNode):
     def _batch(self) -> tuple[int, float]:
         """Return how many cameras deliver, and how long to wait for all of them."""
         now_s = time.monotonic()
-        alive = sum(now_s - stream.health.received.last_s < _ALIVE_S for stream in self._streams)
+        alive = sum(now_s - stream.last_submitted_s < _ALIVE_S for stream in self._streams)
         return alive, self._store.last.batch_wait_ms / 1e3
 
     def _submit(self, frame: Frame) -> bool:
@@ -286,7 +280,8 @@ class DepthNode(LifecycleNode):
         if self._worker is not None:
             self._worker.discard_frames()
 
-    def _release(self, timeout_s: float, *, free: bool = True) -> None:
+    def _release(self, timeout_s: float, *, free: bool = True,
+                 keep_waiting: Callable[[], bool] = lambda: True) -> None:
         self._stop_streams()
         for stream in self._streams:
             stream.destroy()
@@ -300,57 +295,31 @@ class DepthNode(LifecycleNode):
             return
         predictor = processor.predictor if processor is not None else None
         stopped = worker.stop(
-            timeout_s, finally_call=(lambda: _free(predictor)) if free else None)
+            timeout_s, finally_call=(lambda: free_predictor(predictor)) if free else None,
+            keep_waiting=keep_waiting)
         if not stopped and self.context.ok():
             self.get_logger().warning(
                 'the network is still at work; its memory is freed when it is done')
 
     def _publish_diagnostics(self) -> None:
+        self._diagnosed_s = time.monotonic()
+        faults = [stream.health.fault_of(FaultKind.MODEL) for stream in self._streams]
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
-        message.status.append(self._model_status())
+        message.status.append(model_status(
+            self.parameters, self._processor and self._processor.predictor,
+            error=self._model_error, loading=self._worker is not None,
+            fault=next(filter(None, faults), None)))
         for stream in self._streams:
             message.status.extend(stream.statuses(active=self._active))
         for status in message.status:
             status.name = f'{self.get_fully_qualified_name()[1:]}: {status.name}'
         self._diagnostics_publisher.publish(message)
 
-    def _model_status(self) -> DiagnosticStatus:
-        parameters = self.parameters
-        values: dict[str, object] = {'preset': parameters.model}
-        processor = self._processor
-        if processor is None:
-            status = make_status('model', parameters.device, values)
-            if self._model_error:
-                status.level, status.message = DiagnosticStatus.ERROR, self._model_error
-            else:
-                status.message = 'not configured'
-            return status
-        predictor = processor.predictor
-        values |= {'weights': predictor.weights.description, 'sha256': predictor.weights.sha256,
-                   'device': predictor.device, 'engine': predictor.engine,
-                   'precision': predictor.precision,
-                   'largest depth [m]': predictor.max_depth_m}
-        status = make_status('model', str(predictor.device), values)
-        faults = [stream.health.faults[FaultKind.MODEL] for stream in self._streams
-                  if FaultKind.MODEL in stream.health.faults]
-        if faults:
-            status.level, status.message = faults[0].level, faults[0].text
-        elif predictor.problem:
-            status.level, status.message = DiagnosticStatus.WARN, predictor.problem
-        elif not predictor.weights.trained:
-            status.level = DiagnosticStatus.WARN
-            status.message = f'weights: {predictor.weights.description}; the depth means nothing'
-        else:
-            status.message = predictor.weights.description
-        return status
 
-
-def _free(predictor: Any) -> None:
-    """Close a predictor and give its memory back to the system."""
-    if predictor is not None:
-        predictor.close()
-    free_caches()
+def _text(error: Exception) -> str:
+    """Return what a person reads of an error; its kind too where it was not written for that."""
+    return str(error) if isinstance(error, ScaleDepthError) else f'{type(error).__name__}: {error}'
 
 
 def main(args: list[str] | None = None, *,
@@ -372,6 +341,7 @@ def main(args: list[str] | None = None, *,
     try:
         with ended_by_signals():
             node = DepthNode(predictor_factory=predictor_factory)
+            forward_package_log(node.get_logger())
             executor = SingleThreadedExecutor()
             executor.add_node(node)
             spin(executor, node)

@@ -1,7 +1,7 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the node knows about its own health, as diagnostic_msgs and as throttled log lines.
+What the node knows about its own health, as diagnostic_msgs.
 
 One status per place where a fault can sit, so that an operator sees at once whom to call:
 ``camera`` (images), ``calibration`` (CameraInfo), ``model`` (weights, device), ``compute`` (speed)
@@ -10,7 +10,6 @@ and ``depth`` (what comes out).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 import enum
 import math
@@ -20,8 +19,11 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
+from scaledepth_ros.ros.parameters import DepthParameters
 
 _WINDOW_S = 5.0
+# Images that give way for this long, with no depth meanwhile: that is no overload any more.
+_STUCK_S = 4.0
 _OVERLOAD_SHARE = 0.2
 _MIN_VALID_SHARE = 0.05
 
@@ -45,68 +47,6 @@ class Fault:
     at_s: float
 
 
-class ThrottledLog:
-    """Logs a fault when it appears, then at most once per period, and says when it is over."""
-
-    def __init__(self, logger: Any, period_s: Callable[[], float]) -> None:
-        """
-        Wrap a logger.
-
-        Args:
-            logger: an rclpy logger.
-            period_s: asked at every fault, so that the period can change at run time.
-
-        """
-        self._logger = logger
-        self._period_s = period_s
-        self._lock = threading.Lock()
-        self._logged_s: dict[Any, float] = {}
-        self._suppressed: dict[Any, int] = {}
-        self._open: set[Any] = set()
-
-    def fault(self, key: Any, text: str, *, warning: bool = False) -> None:
-        """
-        Report a fault.
-
-        Args:
-            key: faults with the same key are throttled together.
-            text: what happened.
-            warning: log it as a warning instead of an error.
-
-        """
-        now_s = time.monotonic()
-        with self._lock:
-            last_s = self._logged_s.get(key)
-            if last_s is not None and now_s - last_s < self._period_s():
-                self._suppressed[key] = self._suppressed.get(key, 0) + 1
-                return
-            self._logged_s[key] = now_s
-            more = self._suppressed.pop(key, 0)
-            self._open.add(key)
-        if more:
-            text = f'{text} ({more} more since the last message)'
-        # Two call sites: rclpy refuses one that changes its severity.
-        if warning:
-            self._logger.warning(text)
-        else:
-            self._logger.error(text)
-
-    def recovered(self, key: Any, text: str) -> None:
-        """
-        Say that a logged fault is over; silent if none was logged.
-
-        Args:
-            key: as given to ``fault``.
-            text: what works again.
-
-        """
-        with self._lock:
-            if key not in self._open:
-                return
-            self._open.discard(key)
-        self._logger.info(text)
-
-
 class RateMeter:
     """Events per second over the last few seconds."""
 
@@ -127,6 +67,10 @@ class RateMeter:
         """Return the number of events within the window."""
         self._forget(now_s)
         return len(self._times_s)
+
+    def since_s(self, now_s: float) -> float:
+        """Return how long ago the first event within the window was; 0 if there was none."""
+        return now_s - self._times_s[0] if self.recent(now_s) else 0.0
 
     def rate_hz(self, now_s: float) -> float:
         """Return the mean rate within the window."""
@@ -178,6 +122,11 @@ class CameraHealth:
         with self._lock:
             self.faults[kind] = Fault(text, level, time.monotonic())
 
+    def fault_of(self, kind: FaultKind) -> Fault | None:
+        """Return the fault of a kind, if there is one."""
+        with self._lock:
+            return self.faults.get(kind)
+
     def clear(self, *kinds: FaultKind) -> None:
         """Forget faults."""
         with self._lock:
@@ -197,7 +146,7 @@ class CameraHealth:
             self._latency_ms.clear()
 
     def statuses(self, *, active: bool, image_timeout_s: float, publisher_count: int,
-                 reliability: str) -> list[DiagnosticStatus]:
+                 reliability: str, silence: str) -> list[DiagnosticStatus]:
         """
         Report camera, calibration, compute and depth of this camera.
 
@@ -206,12 +155,15 @@ class CameraHealth:
             image_timeout_s: silence after which the camera is in doubt.
             publisher_count: how many publishers the image topic has.
             reliability: of the subscription to it.
+            silence: why nothing arrives, if nothing does.
 
         """
         with self._lock:
             now_s = time.monotonic()
-            return [self._camera_status(now_s, active, image_timeout_s, publisher_count,
-                                        reliability),
+            silent = active and (
+                now_s - max(self.started_s, self.received.last_s) > image_timeout_s)
+            return [self._camera_status(now_s, active, publisher_count, reliability,
+                                        silence if silent else ''),
                     self._calibration_status(now_s),
                     self._compute_status(now_s),
                     self._depth_status(now_s)]
@@ -228,26 +180,19 @@ class CameraHealth:
         status.values.append(KeyValue(key='fault age [s]', value=f'{now_s - fault.at_s:.1f}'))
         return True
 
-    def _camera_status(self, now_s: float, active: bool, image_timeout_s: float,
-                       publisher_count: int, reliability: str) -> DiagnosticStatus:
+    def _camera_status(self, now_s: float, active: bool, publisher_count: int,
+                       reliability: str, silence: str) -> DiagnosticStatus:
         rate_hz = self.received.rate_hz(now_s)
         status = self._status('camera', {
             'topic': self.image_topic, 'publishers': publisher_count, 'reliability': reliability,
             'rate [Hz]': f'{rate_hz:.1f}', 'received': self.received.total,
             'rejected': self.rejected.total, 'last image': self.last_image})
-        if self._apply_fault(status, FaultKind.CAMERA, now_s):
-            return status
-        if not active:
-            status.message = 'not active'
-        elif now_s - max(self.started_s, self.received.last_s) > image_timeout_s:
+        # First, because what was wrong with the last image matters less than that none comes.
+        if silence:
             status.level = DiagnosticStatus.WARN
-            status.message = (
-                f'no image on {self.image_topic}: ' + (
-                    'nobody publishes it; start the camera or remap image' if not publisher_count
-                    else f'{publisher_count} publisher(s), nothing arrives over {reliability}; '
-                    'large images need reliable or FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA'))
-        else:
-            status.message = f'{rate_hz:.1f} images/s'
+            status.message = f'no image on {self.image_topic}: {silence}'
+        elif not self._apply_fault(status, FaultKind.CAMERA, now_s):
+            status.message = f'{rate_hz:.1f} images/s' if active else 'not active'
         return status
 
     def _calibration_status(self, now_s: float) -> DiagnosticStatus:
@@ -278,7 +223,13 @@ class CameraHealth:
         if self._apply_fault(status, FaultKind.COMPUTE, now_s):
             return status
         dropped, published = self.dropped.recent(now_s), self.published.recent(now_s)
-        if dropped and dropped > _OVERLOAD_SHARE * (dropped + published):
+        stuck_s = self.dropped.since_s(now_s)
+        if not published and stuck_s > _STUCK_S:
+            status.level = DiagnosticStatus.ERROR
+            status.message = (
+                f'no depth for {stuck_s:.0f} s or longer while {dropped} images came: the network '
+                'hangs, or is far too slow for this machine')
+        elif dropped and dropped > _OVERLOAD_SHARE * (dropped + published):
             status.level = DiagnosticStatus.WARN
             status.message = (
                 f'slower than the camera: {dropped} of {dropped + published} images dropped in '
@@ -316,3 +267,42 @@ def make_status(name: str, hardware_id: str, values: dict[str, object]) -> Diagn
     return DiagnosticStatus(
         level=DiagnosticStatus.OK, name=name, hardware_id=hardware_id,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
+
+
+def model_status(parameters: DepthParameters, predictor: Any, *, error: str, loading: bool,
+                 fault: Fault | None) -> DiagnosticStatus:
+    """
+    Report the network, its weights and what it runs on.
+
+    Args:
+        parameters: those of the node.
+        predictor: the loaded network, or None.
+        error: why it could not be loaded; empty if it could, or was not asked for.
+        loading: it is being loaded now.
+        fault: what went wrong with the last frame, if anything.
+
+    """
+    values: dict[str, object] = {'preset': parameters.model}
+    if predictor is None:
+        status = make_status('model', parameters.device, values)
+        if loading:
+            status.message = f'loading {parameters.model}'
+        elif error:
+            status.level, status.message = DiagnosticStatus.ERROR, error
+        else:
+            status.message = 'not configured'
+        return status
+    values |= {'weights': predictor.weights.description, 'sha256': predictor.weights.sha256,
+               'device': predictor.device, 'engine': predictor.engine,
+               'precision': predictor.precision, 'largest depth [m]': predictor.max_depth_m}
+    status = make_status('model', str(predictor.device), values)
+    if fault is not None:
+        status.level, status.message = fault.level, fault.text
+    elif predictor.problem:
+        status.level, status.message = DiagnosticStatus.WARN, predictor.problem
+    elif not predictor.weights.trained:
+        status.level = DiagnosticStatus.WARN
+        status.message = f'weights: {predictor.weights.description}; the depth means nothing'
+    else:
+        status.message = predictor.weights.description
+    return status

@@ -71,7 +71,8 @@ class FrameProcessor:
                 for frame, _rgb, _camera in decoded:
                     frame.stream.report(
                         FaultKind.COMPUTE,
-                        f'the batch of {len(decoded)} failed, trying one by one: {error}')
+                        f'the batch of {len(decoded)} failed, trying one by one: '
+                        f'{type(error).__name__}: {error}', warning=True)
         return [self._infer_one(*item) for item in decoded]
 
     def _infer_one(self, frame: Frame, rgb: RgbImage, camera: CameraModel) -> Any:
@@ -97,8 +98,6 @@ class FrameProcessor:
         health = stream.health
         health.valid_share = valid_share
         health.scale_m, health.scene = float(output.scale_m), output.scene or ''
-        health.calibration_source = (
-            'camera_info' if frame.calibration.camera is camera else 'horizontal_fov_deg')
         stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
         health.finished(latency_ms=(self._now_ns() - stamp_ns) / 1e6,
                         processing_ms=(time.monotonic() - frame.received_s) * 1e3)
@@ -117,11 +116,10 @@ def _report_failure(frame: Frame, what: str, error: Exception) -> None:
             'or use a smaller model or image')
         frame.stream.report(FaultKind.MODEL, text)
         free_caches()
-    elif what == 'decoding':
-        frame.stream.report(FaultKind.CAMERA, error)
     else:
-        frame.stream.report(
-            FaultKind.MODEL, f'{what} failed with {type(error).__name__}: {error}')
+        kind = {'decoding': FaultKind.CAMERA, 'inference': FaultKind.MODEL,
+                'publishing': FaultKind.OUTPUT}[what]
+        frame.stream.report(kind, f'{what} failed with {type(error).__name__}: {error}')
 
 
 def _decode(frame: Frame) -> tuple[RgbImage, CameraModel]:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 import threading
+import time
 from typing import Any
 
 _POLL_S = 0.05
@@ -102,13 +103,15 @@ class InferenceWorker:
                 if not keep_waiting():
                     raise WorkInterrupted from None
 
-    def stop(self, timeout_s: float, finally_call: Callable[[], None] | None = None) -> bool:
+    def stop(self, timeout_s: float, finally_call: Callable[[], None] | None = None,
+             keep_waiting: Callable[[], bool] = lambda: True) -> bool:
         """
         Let the thread end after what it does now.
 
         Args:
             timeout_s: how long to wait for it.
             finally_call: the last thing the thread does, even if that is after the timeout.
+            keep_waiting: asked several times a second.
 
         Returns:
             True if it ended in time.
@@ -119,7 +122,10 @@ class InferenceWorker:
             self._finally_call = finally_call
             self._slots.clear()
             self._condition.notify()
-        self._thread.join(timeout_s)
+        deadline_s = time.monotonic() + timeout_s
+        while (self._thread.is_alive() and (left_s := deadline_s - time.monotonic()) > 0.0
+               and keep_waiting()):
+            self._thread.join(min(left_s, _POLL_S))
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -6,7 +6,9 @@ A subscription for large images that matches whatever its publishers offer.
 Best effort accepts every publisher, but with Fast DDS's default transports a raw VGA image is
 more fragments than its shared-memory segment holds, and nearly every image is lost. Reliable
 resends what is lost, but receives nothing at all from a best-effort publisher. So the
-subscription is reliable exactly when all publishers are.
+subscription is reliable exactly when all publishers are. Likewise a volatile subscription never
+gets what a publisher has latched, said once and kept for those who come later, and a transient
+local one never gets anything from a volatile publisher.
 """
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ class InputSubscription:
 
     def __init__(self, node: Node, message_type: Any, topic: str,
                  callback: Callable[[Any], None],
-                 on_error: Callable[[Exception], None]) -> None:
+                 on_error: Callable[[Exception], None], *, takes_latched: bool = False) -> None:
         """
         Read the overrides; nothing is received before ``open``.
 
@@ -40,6 +42,8 @@ class InputSubscription:
             topic: fully resolved name.
             callback: gets the messages, in the executor's thread.
             on_error: gets what the callback raises; it would end the node otherwise.
+            takes_latched: an old message is as good as a new one, so take what all publishers
+                have latched.
 
         Raises:
             ConfigError: an override has a value that does not exist.
@@ -50,8 +54,9 @@ class InputSubscription:
         self._topic = topic
         self._callback = callback
         self._on_error = on_error
+        self._takes_latched = takes_latched
         self._subscription: Any = None
-        self._reliability = QoSReliabilityPolicy.BEST_EFFORT
+        self._policies = QoSReliabilityPolicy.BEST_EFFORT, QoSDurabilityPolicy.VOLATILE
         self._override = self._declare(
             'reliability', AUTO, (AUTO, *_RELIABILITIES),
             'reliable, best_effort, or auto: as the publishers')
@@ -67,14 +72,14 @@ class InputSubscription:
     @property
     def reliability(self) -> str:
         """What is used now."""
-        return self._reliability.name.lower()
+        return self._policies[0].name.lower()
 
     def open(self) -> None:
         """Start to receive."""
-        self._reliability = self._wanted_reliability()
-        profile = QoSProfile(history=self._history, depth=self._depth,
-                             reliability=self._reliability,
-                             durability=QoSDurabilityPolicy.VOLATILE)
+        self._policies = self._wanted_policies()
+        reliability, durability = self._policies
+        profile = QoSProfile(history=self._history, depth=self._depth, reliability=reliability,
+                             durability=durability)
         self._subscription = self._node.create_subscription(
             self._type, self._topic, self._receive, profile)
 
@@ -85,8 +90,8 @@ class InputSubscription:
             self._subscription = None
 
     def follow_publishers(self) -> None:
-        """Subscribe anew if publishers have come or gone that need another reliability."""
-        if self._subscription is not None and self._reliability != self._wanted_reliability():
+        """Subscribe anew if publishers have come or gone that need another QoS."""
+        if self._subscription is not None and self._policies != self._wanted_policies():
             self.close()
             self.open()
 
@@ -100,14 +105,41 @@ class InputSubscription:
         """Return how many publishers the topic has."""
         return self._node.count_publishers(self._topic)
 
-    def _wanted_reliability(self) -> QoSReliabilityPolicy:
-        if self._override != AUTO:
-            return _RELIABILITIES[self._override]
-        offered = [info.qos_profile.reliability
+    def silence(self) -> str:
+        """Return why nothing may be arriving, and what to do about it."""
+        publishers = self._node.get_publishers_info_by_topic(self._topic)
+        if not publishers:
+            return 'nobody publishes it; start the camera or remap image'
+        wanted = f'sensor_msgs/msg/{self._type.__name__}'
+        types = {info.topic_type for info in publishers}
+        if wanted not in types:
+            return (f'it carries {", ".join(sorted(types))}, not {wanted}; remap image, or set '
+                    'image_transport')
+        text = f'{len(publishers)} publisher(s), nothing arrives over {self.reliability}; '
+        if self._policies[0] == QoSReliabilityPolicy.RELIABLE:
+            offered = {info.qos_profile.reliability for info in publishers}
+            if QoSReliabilityPolicy.BEST_EFFORT in offered:
+                return (f'{text}a publisher offers best_effort: set qos_overrides.{self._topic}.'
+                        'subscription.reliability to auto')
+            return f'{text}is the camera streaming?'
+        return (f'{text}is the camera streaming? Large images need a reliable publisher or '
+                'FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA')
+
+    def _wanted_policies(self) -> tuple[QoSReliabilityPolicy, QoSDurabilityPolicy]:
+        offered = [info.qos_profile
                    for info in self._node.get_publishers_info_by_topic(self._topic)]
-        if offered and all(policy == QoSReliabilityPolicy.RELIABLE for policy in offered):
-            return QoSReliabilityPolicy.RELIABLE
-        return QoSReliabilityPolicy.BEST_EFFORT
+        reliability = QoSReliabilityPolicy.BEST_EFFORT
+        if self._override != AUTO:
+            reliability = _RELIABILITIES[self._override]
+        elif offered and all(profile.reliability == QoSReliabilityPolicy.RELIABLE
+                             for profile in offered):
+            reliability = QoSReliabilityPolicy.RELIABLE
+        latched = (self._takes_latched and bool(offered)
+                   and reliability == QoSReliabilityPolicy.RELIABLE
+                   and all(profile.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL
+                           for profile in offered))
+        return reliability, (QoSDurabilityPolicy.TRANSIENT_LOCAL if latched
+                             else QoSDurabilityPolicy.VOLATILE)
 
     def _declare(self, policy: str, default: Any, choices: tuple[str, ...] | None,
                  text: str) -> Any:

@@ -30,8 +30,10 @@ them, such as `front.camera_height_m`; the plain one is then their default when 
 _QOS = """
 ## QoS
 
-Every output is reliable, volatile, keep last 2. Every input keeps the last message and is as
-reliable as its publishers. Both can be overridden at start, by the fully resolved topic name:
+Every output is reliable, volatile and keeps few messages: 2 of those that are large, 5 of
+`depth/camera_info`, `scale` and `scene`, 10 of `/diagnostics`. Every input keeps the last message
+and is as reliable as its publishers; a `CameraInfo` that is published once and latched (transient
+local) is received too. Both can be overridden at start, by the fully resolved topic name:
 
 | parameter | values |
 |---|---|

@@ -6,7 +6,7 @@ The depth node with a network whose answer is known, for tests of everything aro
 Depth is ``row + column / 100`` metres, so that any mix-up of pixels shows; row 0 is 0 and pixel
 (1, 0) is NaN. The parameter ``model`` chooses the behaviour: 'known', 'slow' (0.3 s a frame),
 'stuck' (a frame takes a minute), 'failing' (every third frame raises), 'missing' (cannot be
-loaded), 'loading' (takes a minute to load).
+loaded), 'loading' (takes a minute to load), 'large' (holds 200 MB).
 """
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class KnownDepth:
             raise CheckpointError('weights file /nowhere.safetensors does not exist')
         if self._behaviour == 'loading':
             time.sleep(60)
+        self._held = np.ones(200_000_000 if self._behaviour == 'large' else 0, np.uint8)
 
     def warm_up(self, height: int, width: int) -> None:
         """Be ready at once."""

@@ -59,6 +59,21 @@ def test_camera_that_stops_does_not_stall_the_others(start, join):
     peer.wait_for_status('left: camera', OK)
 
 
+def test_camera_that_nobody_listens_to_is_not_waited_for(start, join):
+    start(model='known', cameras=['front', 'left'], batch_wait_ms=1000.0)
+    peer = join(('left/points',))
+    peer.wait_for_outputs()
+    # Heard, and left alone.
+    wait_until(lambda: (peer.send(make_image(), make_info(), prefix='front/'), time.sleep(0.05),
+                        peer.status('front: compute', OK, 'idle: no subscriber'))[2])
+    peer.exchange(make_image(), make_info(), 'left/points', prefix='left/')
+    started_s = time.monotonic()
+    for _ in range(6):
+        peer.send(make_image(), prefix='front/')
+        peer.exchange(make_image(), None, 'left/points', prefix='left/')
+    assert time.monotonic() - started_s < 2.0
+
+
 def test_fault_of_one_camera_leaves_the_others_alone(start, join):
     start(model='known', cameras=['front', 'left'])
     peer = join(TOPICS)

@@ -73,6 +73,15 @@ def test_lifecycle_cycles_do_not_leak(start, join):
     assert after[2] <= files + 1
 
 
+def test_cleanup_frees_the_memory_of_the_network(start, join):
+    process = start(model='large', autostart=False)
+    peer = join(())
+    assert peer.change_state('configure')
+    loaded_kb = process.footprint()[0]
+    assert peer.change_state('cleanup')
+    assert loaded_kb - process.footprint()[0] > 190_000
+
+
 def test_deactivate_during_inference_publishes_nothing_more(start, join):
     start(model='slow')
     peer = join(('depth/image',))
@@ -170,6 +179,17 @@ def test_parameters_that_are_refused_say_why(start, join):
         assert results[-1].reason
 
 
+def test_static_parameter_may_be_set_to_what_it_is(start, join):
+    """`ros2 param load` of a dump sets all of them."""
+    start(model='known')
+    peer = join()
+    peer.wait_for_state('active')
+    names = [name for name, _default, description in table()
+             if description.change == 'while unconfigured']
+    assert len(names) > 5
+    assert all(result.successful for result in peer.set_parameters(**peer.get_parameters(names)))
+
+
 def test_every_parameter_is_described_and_survives_a_round_trip(start, join):
     start(model='known')
     peer = join()
@@ -193,10 +213,12 @@ def test_bad_parameter_on_the_command_line_ends_with_a_reason(start):
 
 
 def qos_of(peer, topic):
-    wait_until(lambda: peer.node.count_publishers(topic) + peer.node.count_subscribers(topic))
-    infos = (peer.node.get_publishers_info_by_topic(topic)
-             + peer.node.get_subscriptions_info_by_topic(topic))
-    return infos[0].qos_profile
+    """Return the QoS of the node's only end of a topic."""
+    def ends():
+        return [info for info in (*peer.node.get_publishers_info_by_topic(topic),
+                                  *peer.node.get_subscriptions_info_by_topic(topic))
+                if info.node_name == 'depth']
+    return wait_until(ends)[0].qos_profile
 
 
 def test_outputs_are_reliable_and_volatile(start, join):
@@ -208,7 +230,7 @@ def test_outputs_are_reliable_and_volatile(start, join):
 
 
 def test_qos_of_every_topic_can_be_overridden(start, join):
-    overrides = [('publisher', topic, 'best_effort') for topic in OUTPUT_TYPES]
+    overrides = [('publisher', topic, 'best_effort') for topic in (*OUTPUT_TYPES, 'diagnostics')]
     overrides += [('subscription', topic, 'reliable') for topic in ('image', 'camera_info')]
     start(*(part for kind, topic, value in overrides
             for part in ('-p', f'qos_overrides./{topic}.{kind}.reliability:={value}')),
@@ -223,6 +245,18 @@ def test_qos_override_that_does_not_exist(start, join):
                     model='known')
     process.wait_for_log("reliability is 'sometimes'; choose one of auto, reliable, best_effort")
     assert join(()).state() == 'unconfigured'
+
+
+def test_qos_override_of_an_output_that_does_not_exist(start, join):
+    process = start('-p', 'qos_overrides./points.publisher.reliability:=sometimes', model='known')
+    process.wait_for_log('cannot configure: qos_overrides./points.publisher: ')
+    assert 'reliability reliable or best_effort' in process.log()
+    process = start('-p', 'qos_overrides./diagnostics.publisher.reliability:=sometimes',
+                    model='known')
+    process.process.wait(15)
+    assert process.process.returncode == 1
+    assert 'depth_node: qos_overrides./diagnostics.publisher: ' in process.log()
+    assert 'Traceback' not in process.log()
 
 
 def test_defaults_file_and_dump_can_be_loaded(start, join, tmp_path):

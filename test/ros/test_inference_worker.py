@@ -93,6 +93,14 @@ def test_stop_says_whether_it_ended_and_frees_at_the_end_in_any_case(bench):
     assert freed.wait(5)
 
 
+def test_stop_ends_early_when_told(bench):
+    bench.worker.submit('left', 1)
+    assert bench.started.acquire(timeout=5)
+    started_s = time.monotonic()
+    assert not bench.worker.stop(30.0, keep_waiting=lambda: False)
+    assert time.monotonic() - started_s < 5
+
+
 def test_thread_outlives_what_processing_raises():
     errors, done = [], threading.Event()
 

@@ -1,0 +1,88 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator is told, at moments when nothing is published; every test is a real process."""
+from __future__ import annotations
+
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus
+import pytest
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from ros_harness import make_image, make_info, wait_until
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+pytestmark = pytest.mark.ros
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def test_calibration_is_reported_before_anybody_subscribes(start, join):
+    start(model='known')
+    peer = join(())
+    peer.wait_for_status('calibration', WARN, 'no CameraInfo yet')
+    peer.send_until(lambda: peer.status('calibration', OK, 'from CameraInfo'),
+                    make_image(), make_info())
+    peer.send_until(lambda: peer.status('calibration', ERROR, 'is unusable'),
+                    make_image(), make_info(fx=float('nan')))
+    # A good one ends the fault, although no image asks for it.
+    peer.send_until(lambda: peer.status('calibration', OK, 'from CameraInfo'),
+                    make_image(), make_info())
+    assert peer.set_parameters(horizontal_fov_deg=90.0)[0].successful
+    peer.wait_for_status('calibration', OK, 'from CameraInfo')
+
+
+def test_fault_does_not_outlive_deactivation(start, join):
+    start(model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    bad = make_image()
+    bad.encoding = 'rgb9'
+    peer.send_until(lambda: peer.status('camera', ERROR, 'rgb9'), bad, make_info())
+    assert peer.change_state('deactivate')
+    peer.wait_for_status('camera', OK, 'not active')
+
+
+def test_camera_that_cannot_be_heard_is_told_from_one_that_is_not_there(start, join):
+    start('-p', 'qos_overrides./image.subscription.reliability:=reliable', model='known',
+          image_timeout_s=0.3)
+    peer = join(())
+    peer.wait_for_status('camera', WARN, 'nobody publishes it')
+    compressed = peer.node.create_publisher(CompressedImage, 'image', QoSProfile(depth=1))
+    status = peer.wait_for_status('camera', WARN, 'it carries sensor_msgs/msg/CompressedImage')
+    assert 'set image_transport' in status.message
+    peer.node.destroy_publisher(compressed)
+    # From elsewhere: a participant remembers the type that it had for a topic.
+    join(()).node.create_publisher(
+        Image, 'image', QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT))
+    status = peer.wait_for_status('camera', WARN, 'a publisher offers best_effort')
+    assert 'qos_overrides./image.subscription.reliability to auto' in status.message
+
+
+def test_latched_camera_info_is_received(start, join):
+    """It is published once, before the node is there."""
+    peer = join()
+    latched = peer.node.create_publisher(CameraInfo, 'camera_info', QoSProfile(
+        depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL))
+    info, image = make_info(), make_image()
+    info.header.frame_id = image.header.frame_id
+    latched.publish(info)
+    start(model='known')
+    peer.wait_for_outputs()
+    peer.exchange(image, None, 'depth/image', 'points')
+    # A camera that repeats its CameraInfo is heard all the same.
+    peer.node.destroy_publisher(latched)
+    peer.send_until(lambda: peer.status('calibration', OK), make_image(), make_info(fx=60.0))
+    peer.exchange(make_image(), make_info(fx=60.0), 'depth/image')
+
+
+def test_two_cameras_on_one_topic_do_not_flood_the_log(start, join):
+    process = start(model='known', log_period_s=60.0)
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image')
+    for index in range(20):
+        image = make_image(sec=1000 + 500 * (index % 2))
+        peer.exchange(image, None, 'depth/image')
+    process.wait_for_log('went back by')
+    time.sleep(0.1)
+    assert process.log().count('went back by') == 1
+    wait_until(lambda: 'two cameras publish there' in process.log())

@@ -1,0 +1,122 @@
+# Copyright 2026 The ScaleDepth ROS authors
+# SPDX-License-Identifier: Apache-2.0
+"""Ends and failures of transitions, while the network is at work or cannot be used."""
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from known_depth_node import KnownDepth
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+import pytest
+from rclpy.context import Context
+from rclpy.lifecycle import TransitionCallbackReturn
+from ros_harness import make_image, make_info, wait_until
+from scaledepth_ros.ros.camera_stream import CameraStream
+from scaledepth_ros.ros.depth_node import DepthNode
+from scaledepth_ros.ros.network import warmed_up
+
+pytestmark = pytest.mark.ros
+OK = DiagnosticStatus.OK
+
+
+def stuck_in_an_inference(start, join):
+    """Return a node whose network has been given an image that takes a minute, and a peer."""
+    process = start(model='stuck')
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    peer.wait_for_state('active')
+    # The first is in work and each further one takes the place of the one before.
+    wait_until(lambda: (peer.send(make_image(), make_info()), time.sleep(0.05), any(
+        value.key == 'dropped for a newer image' and value.value != '0'
+        for value in getattr(peer.statuses.get('compute'), 'values', ())))[2], 20)
+    return process, peer
+
+
+def test_shutdown_during_an_inference_is_answered_within_a_second(start, join):
+    _process, peer = stuck_in_an_inference(start, join)
+    started_s = time.monotonic()
+    assert peer.change_state('active_shutdown')
+    assert time.monotonic() - started_s < 1.2
+    assert peer.state() == 'finalized'
+
+
+def test_signal_ends_a_cleanup_that_waits_for_an_inference(start, join):
+    process, peer = stuck_in_an_inference(start, join)
+    assert peer.change_state('deactivate')
+    client = peer.node.create_client(ChangeState, '/depth/change_state')
+    assert client.wait_for_service(10)
+    time.sleep(0.2)
+    client.call_async(ChangeState.Request(
+        transition=Transition(id=Transition.TRANSITION_CLEANUP)))
+    # Its outputs are gone: it waits for the network.
+    wait_until(lambda: peer.node.count_publishers('points') == 0)
+    assert process.stop() < 1.5
+    assert process.process.returncode == 0
+    assert 'Traceback' not in process.log()
+
+
+def test_diagnostics_go_on_while_the_network_is_loaded(start, join):
+    start(model='loading')
+    peer = join(())
+    peer.wait_for_status('model', OK, 'loading loading')
+    peer.statuses.clear()
+    peer.wait_for_status('model', OK, 'loading loading')
+
+
+def test_network_that_does_not_stand_the_first_run_is_freed():
+    closed = []
+
+    class Fails(KnownDepth):
+        def warm_up(self, height, width):
+            raise MemoryError(f'{width}x{height}')
+
+        def close(self):
+            closed.append(self)
+
+    with pytest.raises(MemoryError, match='640x480'):
+        warmed_up(Fails, SimpleNamespace(model='known', image_height=480, image_width=640))
+    assert len(closed) == 1
+
+
+@pytest.fixture
+def node(domain):
+    """Make a node in this process that waits for a lifecycle manager."""
+    context = Context()
+    context.init(domain_id=domain)
+    loaded = []
+
+    def load(parameters):
+        loaded.append(KnownDepth(parameters))
+        return loaded[-1]
+
+    node = DepthNode(predictor_factory=load, context=context, use_global_arguments=False,
+                     cli_args=['--ros-args', '-p', 'autostart:=false', '-p', 'model:=known'])
+    node.loaded = loaded
+    yield node
+    node.stop()
+    node.destroy_node()
+    context.try_shutdown()
+
+
+def test_activation_that_fails_says_why_and_can_be_tried_again(node, monkeypatch, capfd):
+    def refuse(_self):
+        raise RuntimeError('no more entities')
+
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    with monkeypatch.context() as patched:
+        patched.setattr(CameraStream, 'subscribe', refuse)
+        assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert 'cannot activate: RuntimeError: no more entities' in ''.join(capfd.readouterr())
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+
+
+def test_what_is_refused_at_once_is_refused_before_the_network_is_loaded(node, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise RuntimeError('no more entities')
+
+    monkeypatch.setattr(CameraStream, '__init__', refuse)
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert node.loaded == []
