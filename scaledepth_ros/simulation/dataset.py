@@ -227,9 +227,22 @@ def write_dataset(
             f'frames={frames} and workers={workers} arrived, both must be at least 1'
         )
     _claim(folder, settings)
+    try:
+        return _write_frames(folder, settings, frames, workers, progress or (lambda count: None))
+    except OSError as error:
+        raise DatasetError(
+            f'cannot write {error.filename or folder} ({error.strerror or error}): free space and '
+            'repeat the command, it goes on where it stopped'
+        ) from error
+
+
+def _write_frames(
+    folder: Path, settings: DatasetSettings, frames: int, workers: int,
+    report: Callable[[int], None],
+) -> int:
+    """Render what is missing and list it; return the number of frames."""
     planned = list(jobs(settings, frames))
     waiting = [job for job in planned if _finished(folder, job) is None]
-    report = progress if progress is not None else (lambda count: None)
     report(frames - sum(job.frames for job in waiting))
     indexed_s = time.monotonic()
 

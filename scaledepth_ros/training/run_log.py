@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run tells: a line of JSON every step, TensorBoard where installed, and progress."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 import json
 from pathlib import Path
 import sys
@@ -10,6 +11,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+from scaledepth_ros.errors import CheckpointError
 from scaledepth_ros.model.checkpoint import write_atomically
 from scaledepth_ros.training.step import StepResult
 from tqdm import tqdm
@@ -26,18 +28,23 @@ class RunLog:
         start_step: First step of this part of the run; later lines of an older one are dropped.
         steps: Steps of the whole run.
         interval: Steps between lines and TensorBoard points.
+
+    Raises:
+        CheckpointError: On construction or later, the folder is not writable or full.
     """
 
     def __init__(self, folder: Path, start_step: int, steps: int, interval: int) -> None:
+        self._folder = folder
         self._interval = interval
         self._steps = steps
         self._start_step = start_step
         self._files = {}
-        for name in ('log', 'dev'):
-            path = folder / f'{name}.jsonl'
-            _keep_steps(path, start_step)
-            self._files[name] = path.open('a', encoding='utf-8')
-        self._board = _tensorboard(folder, start_step)
+        with _writing(folder):
+            for name in ('log', 'dev'):
+                path = folder / f'{name}.jsonl'
+                _keep_steps(path, start_step)
+                self._files[name] = path.open('a', encoding='utf-8')
+            self._board = _tensorboard(folder, start_step)
         self._bar = (tqdm(total=steps, initial=start_step, unit='step', dynamic_ncols=True)
                      if sys.stderr.isatty() else None)
         self._begun = self._last = time.monotonic()
@@ -51,10 +58,13 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # On a full disk closing fails as writing did, which has been said.
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):
+                file.close()
         if self._board is not None:
-            self._board.close()
+            with suppress(OSError):
+                self._board.close()
         if self._bar is not None:
             self._bar.close()
 
@@ -85,10 +95,9 @@ class RunLog:
         waited = self._waited_s / max(now - self._last, 1e-9)
         left_s = (self._steps - done) * (now - self._begun) / max(done - self._start_step, 1)
         self._last, self._waited_s, self._images = now, 0.0, 0
-        if self._board is not None:
-            for name, value in {'loss': result.loss, 'lr': result.lr, 'images_per_s': speed,
-                                'grad_norm': result.grad_norm, **result.terms}.items():
-                self._board.add_scalar(f'train/{name}', value, done)
+        self._points(done, 'train', {
+            'loss': result.loss, 'lr': result.lr, 'images_per_s': speed,
+            'grad_norm': result.grad_norm, **result.terms})
         figures = f'loss {result.loss:.4f}, {speed:.1f} images/s, {waited:.0%} waiting for data'
         if self._bar is not None:
             self._bar.set_postfix_str(figures)
@@ -99,9 +108,7 @@ class RunLog:
         """Record an evaluation on held-out scenes after so many steps."""
         self._write('dev', {'step': step, **results})
         for domain, result in results.items():
-            if self._board is not None:
-                for name, value in result.items():
-                    self._board.add_scalar(f'dev_{domain}/{name}', value, step)
+            self._points(step, f'dev_{domain}', result)
             self.say(f'held-out {domain} after {step} steps ({result["scenes"]} scenes, '
                      f'{result["frames"]} frames): d1 {result["d1"]:.3f}, abs_rel '
                      f'{result["abs_rel"]:.3f}, aligned d1 {result["aligned_d1"]:.3f}, scale '
@@ -115,8 +122,27 @@ class RunLog:
             print(text, flush=True)
 
     def _write(self, name: str, values: Mapping[str, Any]) -> None:
-        self._files[name].write(json.dumps(values) + '\n')
-        self._files[name].flush()
+        with _writing(self._folder):
+            self._files[name].write(json.dumps(values) + '\n')
+            self._files[name].flush()
+
+    def _points(self, step: int, group: str, values: Mapping[str, float]) -> None:
+        if self._board is None:
+            return
+        with _writing(self._folder):
+            for name, value in values.items():
+                self._board.add_scalar(f'{group}/{name}', value, step)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say what to do where the log cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(
+            f'The log in {folder} could not be written ({error.strerror or error}); free space or '
+            'choose another folder. The last checkpoint is unharmed.') from error
 
 
 def _keep_steps(path: Path, steps: int) -> None:

@@ -4,7 +4,9 @@
 
 import argparse
 import csv
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import cv2
@@ -111,6 +113,20 @@ def test_a_folder_of_other_settings_is_refused(tmp_path: Path) -> None:
     file.write_text('')
     with pytest.raises(DatasetError, match='cannot use'):
         write_dataset(file, SMALL, 1)
+
+
+def test_a_full_disk_is_one_clear_line_and_the_run_goes_on_later(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+    monkeypatch.setattr(os, 'replace', _full)
+    with pytest.raises(DatasetError, match=r'cannot write .*\(No space left on device\): free'):
+        write_dataset(tmp_path, SMALL, 2)
+    monkeypatch.setattr(os, 'replace', replace)
+    assert write_dataset(tmp_path, SMALL, 2) == 2
+
+
+def _full(source: object, target: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
 
 
 @pytest.mark.parametrize(('values', 'text'), [

@@ -7,6 +7,7 @@ from pathlib import Path
 import sys
 
 import pytest
+from scaledepth_ros.errors import CheckpointError
 from scaledepth_ros.training.run_log import RunLog
 from scaledepth_ros.training.step import StepResult
 
@@ -40,6 +41,17 @@ def test_resuming_drops_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
     assert [row['step'] for row in rows] == [0, 1, 2, 3, 4]
     assert (tmp_path / 'dev.jsonl').read_text() == '{"step": 4}\n'
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, 0, 5, 2)
+    # Writing to this device fails as on a full disk, closing too while something is unwritten.
+    log._files['log'].close()
+    with Path('/dev/full').open('w', encoding='utf-8') as full:
+        log._files['log'] = full
+        with log, pytest.raises(CheckpointError, match='The log in .* .No space left.*unharmed'):
+            log.step(0, result(1.0), 8, 0.0)
+    assert full.closed
 
 
 def test_held_out_scenes_are_printed_and_kept(
