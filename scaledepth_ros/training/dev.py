@@ -34,7 +34,8 @@ def evaluate_frames(
     Returns:
         For each domain raw ``d1``, ``abs_rel``, ``rmse_log``, ``aligned_d1`` (after one factor an
         image), ``scale_error`` |log|, ``frames`` and ``scenes``; means over scenes of means
-        over frames. Frames without intrinsics count only where no scale is asked for.
+        over frames. Frames without intrinsics are taken as the predictor takes them, at the
+        canonical focal length.
     """
     model.eval()
     scenes: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
