@@ -102,16 +102,25 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f'--worst {args.worst} needs a folder to draw into; add --output DIR.')
     if args.max_frames is not None and args.max_frames < 1:
         raise ConfigError(f'--max-frames is {args.max_frames}; expected at least 1.')
+    # Imported here, so that --help and mistyped options do not wait for torch.
     from scaledepth_ros.evaluation.tables import format_report
+    from scaledepth_ros.model.checkpoint import write_atomically
 
+    if args.output is not None:
+        # Found out now, not when everything has been measured.
+        try:
+            args.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f'--output {args.output} cannot be made ({error.strerror}); choose another folder.'
+            ) from error
     # What libraries print must not end up in the result.
     with redirect_stdout(sys.stderr):
         title, reports, document, pictures = _measure(args)
     text = json.dumps(document, indent=2)
     print(text if args.json else format_report(title, reports))
     if args.output is not None:
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / 'evaluation.json').write_text(text + '\n')
+        write_atomically(args.output / 'evaluation.json', f'{text}\n'.encode())
         print(f'{args.output}: evaluation.json and {pictures} picture(s)', file=sys.stderr)
     return 0
 
@@ -120,7 +129,7 @@ def _measure(
     args: argparse.Namespace,
 ) -> tuple[str, dict[str, dict[str, Any]], dict[str, Any], int]:
     """Return the title, the reports by predictor, the whole result, and how many pictures."""
-    # Imported here, so that --help and mistyped options do not wait for torch.
+    # Imported here for the same reason as in run().
     from scaledepth_ros.evaluation.baselines import evaluate_baseline
     from scaledepth_ros.evaluation.evaluate import evaluate, UNUSABLE, worst_frames
     from scaledepth_ros.evaluation.pictures import write_frame_pictures

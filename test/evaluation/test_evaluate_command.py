@@ -132,6 +132,8 @@ def test_senseless_options_are_refused(index):
         _run('--data', index, '--max-frames', 0)
     with pytest.raises(DatasetError, match='no such file or folder'):
         _run('--data', '/nowhere/index.csv')
+    with pytest.raises(ConfigError, match=r'--output .*/index\.csv/out cannot be made'):
+        _run('--data', index, '--output', index / 'out')
     assert StandIn.made == [], 'data is opened before a network is loaded'
 
 
