@@ -139,4 +139,9 @@ def test_published_recipes(
     assert (augmentation.zoom_min, augmentation.zoom_max) == (1.0, 1.0)
     assert augmentation.colour is not None
     assert augmentation.colour.albumentations
+    assert augmentation.off_centre_probability == 1.0
+    # Only -N pastes depth into the image.
+    assert augmentation.cut_depth_probability == (0.25 if name == 'n' else 0.0)
+    assert augmentation.copy_paste_probability == 0.0
+    assert not config.align_unknown_focal
     assert config.ema.decay == 0.0
