@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 import gc
+import hashlib
 import os
 from pathlib import Path
 import re
@@ -137,6 +138,48 @@ def test_a_size_that_was_forgotten_is_prepared_again() -> None:
     engine.close()
 
 
+class OneAtATime(Fake):
+    """Holds the check of a size until it is told to go on; a second run meanwhile fails."""
+
+    def __init__(self) -> None:
+        super().__init__('fast')
+        self.may_prepare.set()
+        self.checking, self.may_check = threading.Event(), threading.Event()
+        self.may_check.set()
+        self._busy = threading.Lock()
+
+    def run(self, image_B3HW: Floats) -> EngineOutput:
+        # As OpenVINO does it.
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError('Infer Request is busy')
+        try:
+            if threading.current_thread() is not threading.main_thread():
+                self.checking.set()
+                assert self.may_check.wait(10)
+            return super().run(image_B3HW)
+        finally:
+            self._busy.release()
+
+
+def test_a_size_that_is_prepared_again_does_not_serve_before_it_is_checked() -> None:
+    fast = OneAtATime()
+    engine = switching(fast)
+    engine.run(image(SMALL))
+    assert engine.wait_until_prepared(10)
+    fast.forget(SMALL)
+    fast.may_check.clear()
+    fast.checking.clear()
+    engine.run(image(SMALL))
+    assert fast.checking.wait(10)
+    assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
+    assert engine.name == 'torch (fast in preparation)'
+    fast.may_check.set()
+    assert engine.wait_until_prepared(10)
+    engine.run(image(SMALL))
+    assert engine.name == 'fast'
+    engine.close()
+
+
 @pytest.fixture(scope='module')
 def beside(model_file: Path) -> Iterator[Predictor]:
     pytest.importorskip('openvino', reason='OpenVINO is optional')
@@ -226,6 +269,22 @@ def test_weights_that_changed_meanwhile_are_not_converted(model_file: Path) -> N
     process = ConversionProcess(
         NetworkSource(model=str(model_file), weights=None, sha256='of another file'), 'fp32')
     with pytest.raises(DeviceError, match='has changed since it was loaded'):
+        process.convert((64, 64))
+
+
+@pytest.mark.parametrize(('model', 'precision', 'says'), [
+    ('/nowhere.safetensors', 'fp32', r'code 1: /nowhere\.safetensors does not exist'),
+    # Not an error of this package: whatever a library raises is told by its first line.
+    (None, 'fp99', "code 1: KeyError: 'fp99'"),
+])
+def test_a_conversion_that_fails_says_why(
+        model_file: Path, model: str | None, precision: str, says: str) -> None:
+    pytest.importorskip('openvino', reason='OpenVINO is optional')
+    path = model or str(model_file)
+    sha256 = '' if model else hashlib.sha256(model_file.read_bytes()).hexdigest()
+    process = ConversionProcess(
+        NetworkSource(model=path, weights=None, sha256=sha256), precision)
+    with pytest.raises(DeviceError, match=says):
         process.convert((64, 64))
 
 

@@ -128,6 +128,8 @@ class SwitchingEngine:
 
     def _prepare(self, size: Size) -> None:
         start_s = time.monotonic()
+        # Where it was ready once and was forgotten, it would serve from here on, beside the check.
+        self._checked.discard(size)
         try:
             expected = self._fast.prepare(size)
             said = self._fast.run(check_frame(*size))
@@ -143,6 +145,5 @@ class SwitchingEngine:
                       self._fast.name, size[1], size[0], time.monotonic() - start_s)
         else:
             self._refused[size] = f'{reason}, for {size[1]} x {size[0]}'
-            self._checked.discard(size)
             self._fast.forget(size)
             _log.warning('%s; using PyTorch', self._refused[size])
