@@ -183,10 +183,10 @@ class BagReader:
     """
 
     def __init__(self, path: str | Path) -> None:
-        from rosbags.highlevel import AnyReader
-
         self.path = Path(path)
         typestore = _typestore()
+        from rosbags.highlevel import AnyReader
+
         if not self.path.exists():
             raise SourceError(f'There is no bag {self.path}; expected a rosbag2 folder, an '
                               '.mcap or .db3 file, or a ROS 1 .bag file.')
@@ -289,7 +289,9 @@ def decode_image(message: Any) -> npt.NDArray[Any]:
 
     """
     if hasattr(message, 'format'):
-        bgr = cv2.imdecode(np.asarray(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        encoded = np.asarray(message.data, dtype=np.uint8)
+        # OpenCV has another kind of error for nothing at all.
+        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
         if bgr is None:
             raise ImageError(
                 f'A compressed image of format {message.format!r} and {len(message.data)} bytes '
@@ -306,11 +308,12 @@ def decode_image(message: Any) -> npt.NDArray[Any]:
     element = np.dtype(scalar).newbyteorder('>' if message.is_bigendian else '<')
     row_bytes = message.width * channels * element.itemsize
     data = np.asarray(message.data, dtype=np.uint8)
-    if message.step < row_bytes or data.size < message.height * message.step:
+    if (not message.width or not message.height or message.step < row_bytes
+            or data.size < message.height * message.step):
         raise ImageError(
             f'A {message.width}x{message.height} {message.encoding} image came with step '
-            f'{message.step} and {data.size} bytes; expected a step of at least {row_bytes} and '
-            f'{message.height} rows of it.'
+            f'{message.step} and {data.size} bytes; expected a width and a height above 0, a step '
+            f'of at least {row_bytes} and {message.height} rows of it.'
         )
     rows = data[:message.height * message.step].reshape(message.height, message.step)
     packed = np.ascontiguousarray(rows[:, :row_bytes]).view(element).astype(scalar, copy=False)

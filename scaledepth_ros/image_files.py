@@ -128,7 +128,8 @@ def read_index(images: list[Path]) -> dict[Path, IndexedFrame]:
         if not index.is_file():
             continue
         found: dict[Path, IndexedFrame] = {}
-        with index.open(newline='', encoding='utf-8') as file:
+        # What is not UTF-8 is somebody else's table, unless its column names say otherwise.
+        with index.open(newline='', encoding='utf-8', errors='replace') as file:
             rows = csv.DictReader(file)
             if not {'rgb', 'depth', 'depth_scale'} <= set(rows.fieldnames or ()):
                 return {}
@@ -140,9 +141,11 @@ def read_index(images: list[Path]) -> dict[Path, IndexedFrame]:
     return {}
 
 
-def _parse_row(where: str, row: dict[str, str], root: Path) -> IndexedFrame:
+def _parse_row(where: str, row: dict[str, str | None], root: Path) -> IndexedFrame:
+    if not row['depth']:
+        raise SourceError(f'{where}: there is no depth image; expected its path.')
     try:
-        depth_scale = float(row['depth_scale'])
+        depth_scale = float(row['depth_scale'] or 'nan')
         fx_px, fy_px, cx_px, cy_px = (float(row.get(name) or 'nan')
                                       for name in ('fx', 'fy', 'cx', 'cy'))
     except ValueError as error:

@@ -290,6 +290,15 @@ def open_source(spec: str, options: SourceOptions | None = None) -> ImageSource:
     options = options or SourceOptions()
     if spec == 'simulated' or spec.startswith('simulated:'):
         return SimulatedSource(spec, options)
+    try:
+        return _open_path(spec, options)
+    except OSError as error:
+        raise SourceError(
+            f'{spec} cannot be read ({error.strerror}); may this user read it, and what is in it?'
+        ) from error
+
+
+def _open_path(spec: str, options: SourceOptions) -> ImageSource:
     path = Path(spec).expanduser()
     if not path.exists():
         raise SourceError(

@@ -85,6 +85,11 @@ class SourceOptions:
             )
         if self.focal_px is not None and not 0 < self.focal_px < float('inf'):
             raise ConfigError(f'A focal length of {self.focal_px} px was given; expected > 0.')
+        if self.horizontal_fov_deg is not None and not 0 < self.horizontal_fov_deg < 180:
+            raise ConfigError(
+                f'A field of view of {self.horizontal_fov_deg} degrees was given; expected more '
+                'than 0 and less than 180.'
+            )
         if self.camera_yaml is not None:
             CameraModel.from_yaml(self.camera_yaml)  # Tells what is wrong with it right away.
         if self.frames < 1 or not self.rate_hz > 0:
@@ -135,7 +140,8 @@ def _camera(options: SourceOptions, height: int, width: int) -> CameraModel:
     if options.focal_px is not None:
         return CameraModel(width=width, height=height, fx_px=options.focal_px,
                            fy_px=options.focal_px, cx_px=(width - 1) / 2, cy_px=(height - 1) / 2)
-    return CameraModel.from_fov(width, height, options.horizontal_fov_deg or ASSUMED_FOV_DEG)
+    fov_deg = options.horizontal_fov_deg
+    return CameraModel.from_fov(width, height, ASSUMED_FOV_DEG if fov_deg is None else fov_deg)
 
 
 class ImageSource(ABC):

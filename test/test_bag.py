@@ -4,6 +4,7 @@
 
 from pathlib import Path
 import struct
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scaledepth_ros import bag as bag_module
 from scaledepth_ros.bag import (
     BagReader,
     BagWriter,
@@ -188,6 +190,18 @@ def test_what_is_no_bag_is_refused_with_its_name(tmp_path: Path, path: str, text
     assert path.split('/')[-1] in str(caught.value)
 
 
+@pytest.mark.parametrize('bag', [BagReader, BagWriter])
+def test_without_rosbags_it_says_what_to_install(
+        bag: type[BagReader] | type[BagWriter], tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*sys.modules, 'rosbags.highlevel', 'rosbags.typesys']:
+        if name.partition('.')[0] == 'rosbags':
+            monkeypatch.setitem(sys.modules, name, None)
+    bag_module._typestore.cache_clear()
+    with pytest.raises(SourceError, match='pip install rosbags'):
+        bag(tmp_path)
+
+
 def test_damage_in_the_middle_is_told_after_what_is_whole(tmp_path: Path) -> None:
     write_depth_bag(tmp_path / 'run')
     file = tmp_path / 'run' / 'run.mcap'
@@ -260,14 +274,17 @@ def test_compressed_image_is_decoded_as_rgb() -> None:
     data = cv2.imencode('.png', cv2.cvtColor(red, cv2.COLOR_RGB2BGR))[1].ravel()
     message = SimpleNamespace(format='png', data=data)
     np.testing.assert_array_equal(decode_image(message), red)
-    with pytest.raises(ImageError, match="format 'png' and 5 bytes cannot be decoded"):
-        decode_image(SimpleNamespace(format='png', data=data[:5]))
+    for count in (0, 5):
+        with pytest.raises(ImageError, match=f"'png' and {count} bytes cannot be decoded"):
+            decode_image(SimpleNamespace(format='png', data=data[:count]))
 
 
 @pytest.mark.parametrize(('change', 'text'), [
     ({'encoding': 'nv99'}, "encoding 'nv99' is not supported"),
     ({'step': 2}, 'step 2'),
     ({'height': 5}, '2x5 rgb8 image came with step 6 and 12 bytes'),
+    ({'height': 0}, '2x0 rgb8 image .* expected a width and a height above 0'),
+    ({'width': 0}, '0x2 rgb8 image .* expected a width and a height above 0'),
 ])
 def test_images_that_do_not_fit_are_refused(change: dict[str, Any], text: str) -> None:
     message = image_message('rgb8', np.zeros((2, 6), np.uint8), 2)

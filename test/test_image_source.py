@@ -3,6 +3,7 @@
 """Image sources give the right images, with the right intrinsics, or say what is wrong."""
 
 from collections.abc import Sequence
+import errno
 from pathlib import Path
 
 import cv2
@@ -138,6 +139,8 @@ def test_unknown_depth_is_nan_and_unknown_intrinsics_are_assumed_aloud(tmp_path:
 @pytest.mark.parametrize(('row', 'text'), [
     ('indoor/hall/f2.jpg,indoor/hall/f2.png,0,,,,', 'depth_scale is 0; expected'),
     ('indoor/hall/f2.jpg,indoor/hall/f2.png,1000,x,1,1,1', 'expected numbers'),
+    ('indoor/hall/f2.jpg,indoor/hall/f2.png', 'depth_scale is nan; expected'),
+    ('indoor/hall/f2.jpg', 'there is no depth image'),
 ])
 def test_a_senseless_index_row_is_named(tmp_path: Path, row: str, text: str) -> None:
     with pytest.raises(SourceError, match=text) as caught:
@@ -147,8 +150,9 @@ def test_a_senseless_index_row_is_named(tmp_path: Path, row: str, text: str) -> 
 
 def test_a_table_of_another_kind_beside_the_images_does_no_harm(tmp_path: Path) -> None:
     save(tmp_path / 'f1.png', picture())
-    (tmp_path / 'index.csv').write_text('name,colour\na,b\n')
-    assert open_source(str(tmp_path)).intrinsics.startswith('ASSUMED')
+    for content in (b'name,colour\na,b\n', 'Größe,Farbe\n'.encode('latin-1'), bytes(range(256))):
+        (tmp_path / 'index.csv').write_bytes(content)
+        assert open_source(str(tmp_path)).intrinsics.startswith('ASSUMED')
 
 
 def test_calibration_is_used_at_its_size_and_scaled_to_others(tmp_path: Path) -> None:
@@ -281,7 +285,21 @@ def test_what_is_no_source_is_refused(tmp_path: Path, spec: str, text: str) -> N
         open_source(str(tmp_path / spec) if is_file else spec)
 
 
+def test_what_may_not_be_read_is_told_with_the_reason(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+
+    monkeypatch.setattr(Path, 'iterdir', refuse)
+    with pytest.raises(SourceError, match=r'cannot be read \(Permission denied\)'):
+        open_source(str(tmp_path))
+    with pytest.raises(SourceError, match=r'cannot be read \(File name too long\)'):
+        open_source('x' * 300)
+
+
 @pytest.mark.parametrize(('options', 'text'), [
+    ({'horizontal_fov_deg': 0.0}, 'field of view of 0.0 degrees .* more than 0'),
+    ({'horizontal_fov_deg': 180.0}, 'less than 180'),
     ({'focal_px': 5.0, 'horizontal_fov_deg': 60.0}, 'focal_px and horizontal_fov_deg were given'),
     ({'focal_px': 0.0}, 'expected > 0'),
     ({'focal_px': float('nan')}, 'expected > 0'),
