@@ -28,6 +28,7 @@ from scaledepth_ros.cli.source_arguments import (
 from scaledepth_ros.depth_strip import draw_depth_strip, frame_caption, StripFrame
 from scaledepth_ros.errors import ConfigError, SourceError
 from scaledepth_ros.image_source import open_source
+from scaledepth_ros.pointcloud import depth_to_points
 from scaledepth_ros.source_options import ImageSource, SourceFrame
 from scaledepth_ros.visualization import write_picture, write_ply
 from tqdm import tqdm
@@ -116,7 +117,7 @@ class _Writer:
             np.save(self._folder / 'npy' / f'{frame.name}_sigma.npy', output.uncertainty_m)
         if self._kinds['cloud']:
             write_ply(self._folder / 'cloud' / f'{frame.name}.ply',
-                      depth_m[:, :, None] * frame.camera.rays(), frame.rgb_HW3,
+                      depth_to_points(depth_m, frame.camera.rays()), frame.rgb_HW3,
                       comments=[*self._title,
                                 'metres in the optical frame: x right, y down, z forward'])
         if self._kinds['strip']:

@@ -15,14 +15,13 @@ Two ways to gather the samples give the same result:
 
 from collections.abc import Sequence
 import math
+from typing import Literal
 
 from scaledepth_ros.model.bag_sampling import sample_bags
 from scaledepth_ros.model.positional_encoding import SamplingBase
 import torch
 from torch import nn, Tensor
 from torch.nn import functional as F  # noqa: N812
-
-SAMPLINGS = ('auto', 'grid_sample', 'embedding_bag')
 
 
 class DeformableAttention(nn.Module):
@@ -41,7 +40,8 @@ class DeformableAttention(nn.Module):
         self.heads = heads
         self.levels = levels
         self.points = points
-        self.sampling = 'auto'
+        # Or the name of one way.
+        self.sampling: Literal['auto', 'grid_sample', 'embedding_bag'] = 'auto'
         self.sampling_offsets = nn.Linear(channels, heads * levels * points * 2)
         self.attention_weights = nn.Linear(channels, heads * levels * points)
         self.value_proj = nn.Linear(channels, channels)
