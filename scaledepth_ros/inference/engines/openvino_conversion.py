@@ -21,10 +21,10 @@ import struct
 import subprocess
 import sys
 import threading
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
-from scaledepth_ros.errors import DeviceError
+from scaledepth_ros.errors import CheckpointError, DeviceError, ScaleDepthError
 from scaledepth_ros.inference.engines import EngineOutput, Size
 
 _LENGTH = struct.Struct('<Q')
@@ -91,7 +91,7 @@ class ConversionProcess:
         said: list[bytes] = []
         assert process.stderr is not None
         listener = threading.Thread(
-            target=lambda stream: said.append(stream.read()), args=(process.stderr,), daemon=True)
+            target=_listen, args=(process.stderr, said), daemon=True)
         listener.start()
         try:
             # What is shorter than announced is told by the exit code below.
@@ -105,7 +105,7 @@ class ConversionProcess:
             lines = b''.join(said).decode(errors='replace').strip().splitlines()
             raise DeviceError(
                 f'The process that converts the network ended with code {code}'
-                f'{": " + lines[-1] if lines else ""}.')
+                f'{": " + lines[-1].rstrip(".") if lines else ""}.')
         return answer
 
     def close(self) -> None:
@@ -126,6 +126,11 @@ class ConversionProcess:
         with self._lock:
             self._process = None
         return code
+
+
+def _listen(stream: BinaryIO, said: list[bytes]) -> None:
+    with stream:
+        said.append(stream.read())
 
 
 def _environment() -> dict[str, str]:
@@ -172,30 +177,38 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def main() -> int:
-    """
-    Convert what standard input asks for.
-
-    Returns:
-        0, or 1 with the reason on standard error.
-
-    """
+def main() -> NoReturn:
+    """Convert what standard input asks for; what is wrong ends up as the last line of stderr."""
     # Nothing that a library prints may get between the bytes.
     answer_to = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)
-    request = json.loads(sys.stdin.buffer.readline())
-    os.nice(request['niceness'])
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    code = 1
+    try:
+        request = json.loads(sys.stdin.buffer.readline())
+        os.nice(request['niceness'])
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        _answer(request, answer_to)
+        code = 0
+    except ScaleDepthError as error:
+        print(error, file=sys.stderr, flush=True)
+    # Foreign code converts, and the parent wants its reason, whatever it raises.
+    except Exception as error:
+        print(f'{type(error).__name__}: {str(error).strip()}'.splitlines()[0], file=sys.stderr,
+              flush=True)
+    finally:
+        # An orderly end takes a second to unload everything, and aborts while the thread that
+        # reads holds the lock of standard input.
+        os._exit(code)
+
+
+def _answer(request: dict[str, Any], answer_to: BinaryIO) -> None:
     from scaledepth_ros.inference.engines.openvino_engine import OpenVino
     from scaledepth_ros.inference.predictor import load_network
     import torch
     torch.set_num_threads(1)
     model, weights = load_network(request['model'], request['weights'])
     if weights.sha256 != request['sha256']:
-        print(f'{weights.path} has changed since it was loaded; configure again', file=sys.stderr,
-              flush=True)
-        # An orderly end aborts: the thread that reads holds the lock of standard input.
-        os._exit(1)
+        raise CheckpointError(f'{weights.path} has changed since it was loaded; configure again')
     graph, expected = OpenVino(request['precision']).convert(model, tuple(request['size']))
     del model
     archive = io.BytesIO()
@@ -206,9 +219,7 @@ def main() -> int:
     _write_block(answer_to, archive.getbuffer())
     _write_block(answer_to, exported.getbuffer())
     answer_to.flush()
-    # An orderly end would take a second to unload everything.
-    os._exit(0)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
