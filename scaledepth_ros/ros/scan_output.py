@@ -26,6 +26,9 @@ PoseSource = Callable[[Any, DepthParameters], Pose]
 # Transforms arrive a little later than the image they belong to. An older pose than this is that
 # of a robot whose transforms have stopped, and would put obstacles where there are none.
 _MAX_POSE_AGE_S = 1.0
+# Joints and inertial sensors are noisy. A millimetre, or a milliradian, which is 8 mm at 8 m, is
+# far below the error of this depth, and not worth a new projection of every pixel.
+_POSE_TOLERANCE = 1e-3
 
 
 def pose_from_parameters(_header: Any, parameters: DepthParameters) -> Pose:
@@ -155,6 +158,7 @@ class ScanOutput:
         """
         self._pose_source = pose_source
         self._key: Any = None
+        self._pose: Pose = np.eye(4)
         self._projector: ScanProjector | None = None
 
     def message(self, depth_m: npt.NDArray[np.float32], camera: CameraModel, header: Any,
@@ -174,11 +178,12 @@ class ScanOutput:
         """
         pose = self._pose_source(header, parameters)
         config = scan_config(parameters)
-        # Poses of a moving joint differ in noise; a tenth of a millimetre changes no range.
-        key = camera, config, np.round(pose, 4).tobytes()
-        if self._projector is None or key != self._key:
+        key = camera, config
+        # Against the pose that it was made for: many small steps are a large one.
+        if (self._projector is None or key != self._key
+                or np.abs(pose - self._pose).max() > _POSE_TOLERANCE):
             self._projector = ScanProjector(camera.rays(), pose, config)
-            self._key = key
+            self._key, self._pose = key, pose
         scan = LaserScan(
             angle_min=config.angle_min_rad, angle_increment=config.angle_increment_rad,
             angle_max=config.angle_min_rad + (config.size - 1) * config.angle_increment_rad,
