@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train; returns 0 when the run or its wanted part is done."""
     # torch and the trainer load only when this command runs.
-    from scaledepth_ros.training.allocator import keep_freed_memory
+    from scaledepth_ros.memory import keep_freed_memory
     from scaledepth_ros.training.config import config_from_mapping
     from scaledepth_ros.training.config_io import apply_overrides, read_yaml
     from scaledepth_ros.training.distributed import joined_processes

@@ -1,7 +1,8 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the C library's allocator is told to keep memory."""
+"""When freed memory stays with the process and when it goes back to the system."""
 
+from contextlib import suppress
 import ctypes
 
 # From glibc's malloc.h.
@@ -14,9 +15,9 @@ def keep_freed_memory() -> bool:
     """
     Let this process reuse freed memory instead of giving it back to the system.
 
-    Each step of training on a CPU allocates and frees the same large tensors. glibc maps them
-    anew each time, and the page faults cost a sixth of a step of ``lite``; the peak of the memory
-    in use is the same.
+    Each image, and each step of training on a CPU, allocates and frees the same large arrays.
+    glibc may map them anew each time, depending on which sizes came first; the page faults cost a
+    sixth of a step of training ``lite``. The peak of the memory in use is the same.
 
     Returns:
         Whether the C library knows how; other ones are left as they are.
@@ -27,3 +28,9 @@ def keep_freed_memory() -> bool:
         return False
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 1 << 26))
     return all(bool(mallopt(name, value)) for name, value in settings)
+
+
+def give_back_freed_memory() -> None:
+    """Give freed memory back to the system now; only glibc has to be told."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
