@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-import ctypes
 import errno
 import gc
 import logging
@@ -14,12 +12,14 @@ import time
 
 from scaledepth_ros.errors import DeviceError
 from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats
+from scaledepth_ros.memory import give_back_freed_memory
 
 _log = logging.getLogger(__name__)
-# How C libraries word it: PyTorch on a GPU and on a CPU, oneDNN, cuBLAS, OpenVINO, std::bad_alloc.
+# How C libraries word it: PyTorch on a GPU and on a CPU, oneDNN, cuBLAS, OpenVINO, std::bad_alloc;
+# and PyTorch on a Jetson, where asking NVML how much memory was left fails.
 _WORDS = ('out of memory', 'out_of_memory', 'not enough memory', 'allocate memory',
           'alloc_failed', 'bad_alloc', 'bad allocation', 'failed to allocate',
-          'could not create a memory', 'insufficient memory')
+          'could not create a memory', 'insufficient memory', 'nvml_success == r')
 # A device that had no memory is asked again after this long.
 _RETRY_S = 10.0
 
@@ -41,9 +41,7 @@ def free_caches() -> None:
     torch = sys.modules.get('torch')
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-    # The C library would keep it for later; only glibc has this.
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL('libc.so.6').malloc_trim(0)
+    give_back_freed_memory()
 
 
 class GuardedEngine:

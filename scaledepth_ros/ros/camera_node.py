@@ -28,6 +28,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from scaledepth_ros.errors import ConfigError, ScaleDepthError
 from scaledepth_ros.image_source import open_source
+from scaledepth_ros.memory import keep_freed_memory
 from scaledepth_ros.progress import print_progress
 from scaledepth_ros.ros.messages import camera_info_message
 from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
@@ -252,6 +253,7 @@ def main(args: list[str] | None = None) -> int:
 
     """
     logging.basicConfig(format='%(levelname)s: %(message)s')
+    keep_freed_memory()
     let_signals_only_end_the_context()
     rclpy.init(args=args)
     node = None

@@ -17,6 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 from scaledepth_ros.errors import ConfigError, ScaleDepthError
+from scaledepth_ros.memory import keep_freed_memory
 from scaledepth_ros.ros.camera_outputs import create_publisher
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.diagnostics import FaultKind, model_status
@@ -335,6 +336,8 @@ def main(args: list[str] | None = None, *,
         1 if a parameter is not valid; otherwise the process ends here, with status 0.
 
     """
+    # Before anything has been allocated, or a size that came first decides how the rest is.
+    keep_freed_memory()
     let_signals_only_end_the_context()
     rclpy.init(args=args)
     node = executor = None

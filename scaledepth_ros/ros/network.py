@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from scaledepth_ros.inference.out_of_memory import free_caches
+from scaledepth_ros.memory import give_back_freed_memory
 from scaledepth_ros.ros.parameters import DepthParameters
 
 PredictorFactory = Callable[[DepthParameters], Any]
@@ -57,6 +58,8 @@ def warmed_up(factory: PredictorFactory, parameters: DepthParameters) -> Any:
     except Exception:
         predictor.close()
         raise
+    # Loading and converting took much more than serving will.
+    give_back_freed_memory()
     return predictor
 
 

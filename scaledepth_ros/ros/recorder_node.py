@@ -26,6 +26,7 @@ from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from scaledepth_ros.bag import BagWriter, serialized_stamp_ns
 from scaledepth_ros.errors import ScaleDepthError
+from scaledepth_ros.memory import keep_freed_memory
 from scaledepth_ros.progress import print_progress
 from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -213,6 +214,7 @@ def main(args: list[str] | None = None) -> int:
         0, or 1 if the output cannot be written.
 
     """
+    keep_freed_memory()
     # Whoever asks a second time has to wait for a whole bag, or kill.
     let_signals_only_end_the_context()
     rclpy.init(args=args)

@@ -4,8 +4,10 @@
 
 import gc
 
+from scaledepth_ros.errors import DeviceError
 from scaledepth_ros.inference.engines import engine_output, EngineOutput, Floats
 from scaledepth_ros.inference.engines.prepacked import prepack
+from scaledepth_ros.memory import give_back_freed_memory
 from scaledepth_ros.model.deformable_attention import DeformableAttention
 from scaledepth_ros.model.scaledepth import DepthNetwork
 import torch
@@ -23,6 +25,9 @@ class TorchEngine:
         precision: 'fp32', 'bf16' or 'fp16' for matrix products; outputs are float32.
         packed: Whether linear layers on a CPU may be replaced by faster ones; the model can
             then be used by this engine only.
+
+    Raises:
+        DeviceError: The device has no memory for the network, or this PyTorch no code for it.
     """
 
     name = 'torch'
@@ -33,12 +38,18 @@ class TorchEngine:
         self.device = device
         self._dtype = PRECISIONS[precision]
         self._autocast = self._dtype != torch.float32
-        module: torch.nn.Module = model.requires_grad_(False).to(device)
         for part in model.modules():
             if isinstance(part, DeformableAttention):
                 part.sampling = 'auto'
-        # The layout that convolutions run fastest in.
-        self._model = module.to(memory_format=torch.channels_last)
+        module: torch.nn.Module = model.requires_grad_(False)
+        try:
+            # The layout that convolutions run fastest in.
+            self._model = module.to(device).to(memory_format=torch.channels_last)
+        except RuntimeError as error:
+            first_line = str(error).strip().partition('\n')[0]
+            raise DeviceError(
+                f'The network cannot be loaded on {device} ({first_line}); use device cpu, or '
+                'check memory and driver with nvidia-smi.') from error
         if packed and device == 'cpu':
             prepack(model, self._dtype)
 
@@ -66,3 +77,4 @@ class TorchEngine:
         gc.collect()
         if self.device != 'cpu':
             torch.cuda.empty_cache()
+        give_back_freed_memory()
