@@ -3,6 +3,9 @@
 """
 Sine positional encodings and reference points, computed once per feature size.
 
+They are kept on the device where they are wanted: copied there for every image, they would make
+a GPU wait each time.
+
 Legend: N = H * W tokens of one level, C channels.
 """
 
@@ -20,7 +23,9 @@ _EPS = 1e-6
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # A cached table may be used in training later.
-def _sine_encoding_cpu(height: int, width: int, channels: int) -> Tensor:
+def _sine_encoding(
+    height: int, width: int, channels: int, device: torch.device, dtype: torch.dtype,
+) -> Tensor:
     half = channels // 2
     y = torch.arange(1, height + 1, dtype=torch.float32) / (height + _EPS) * (2 * math.pi)
     x = torch.arange(1, width + 1, dtype=torch.float32) / (width + _EPS) * (2 * math.pi)
@@ -34,7 +39,7 @@ def _sine_encoding_cpu(height: int, width: int, channels: int) -> Tensor:
     encoding = torch.empty(height, width, channels)
     encoding[..., :half] = interleave(y)[:, None]
     encoding[..., half:] = interleave(x)[None]
-    return encoding.reshape(height * width, channels)
+    return encoding.reshape(height * width, channels).to(device, dtype)
 
 
 def sine_encoding(height: int, width: int, channels: int, like: Tensor) -> Tensor:
@@ -50,9 +55,9 @@ def sine_encoding(height: int, width: int, channels: int, like: Tensor) -> Tenso
         like: Tensor whose device and dtype the result takes.
 
     Returns:
-        Tensor of shape (height * width, channels).
+        Tensor of shape (height * width, channels), shared by all who ask for the same.
     """
-    return _sine_encoding_cpu(height, width, channels).to(like.device, like.dtype)
+    return _sine_encoding(height, width, channels, like.device, like.dtype)
 
 
 class SamplingBase(NamedTuple):
@@ -65,7 +70,7 @@ class SamplingBase(NamedTuple):
 
     Attributes:
         cell: int32 (N, levels, 2), x before y.
-        rest: (N, levels, 2), in [0, 1).
+        rest: float32 (N, levels, 2), in [0, 1).
     """
 
     cell: Tensor
@@ -74,7 +79,9 @@ class SamplingBase(NamedTuple):
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)
-def _sampling_base_cpu(sizes: tuple[tuple[int, int], ...]) -> SamplingBase:
+def _sampling_base(
+    sizes: tuple[tuple[int, int], ...], device: torch.device,
+) -> SamplingBase:
     centres = []
     for height, width in sizes:
         y = (torch.arange(height, dtype=torch.float64) + 0.5) / height
@@ -85,7 +92,8 @@ def _sampling_base_cpu(sizes: tuple[tuple[int, int], ...]) -> SamplingBase:
     # A token's place in its own level is a whole number; rounding must not make it one less.
     position = (reference[:, None] * extent - 0.5).round(decimals=12)
     cell = position.floor()
-    return SamplingBase(cell.to(torch.int32), position - cell)
+    return SamplingBase(
+        cell.to(device, torch.int32), (position - cell).to(device, torch.float32))
 
 
 def sampling_base(sizes: Sequence[tuple[int, int]], like: Tensor) -> SamplingBase:
@@ -96,5 +104,4 @@ def sampling_base(sizes: Sequence[tuple[int, int]], like: Tensor) -> SamplingBas
         sizes: (height, width) of each level, in token order.
         like: Tensor whose device the result takes; positions are float32 in any precision.
     """
-    cell, rest = _sampling_base_cpu(tuple(sizes))
-    return SamplingBase(cell.to(like.device), rest.to(like.device, torch.float32))
+    return _sampling_base(tuple(sizes), like.device)
