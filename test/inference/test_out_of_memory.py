@@ -56,6 +56,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
                   'allocation'), True),
     (RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate'), True),
     (RuntimeError('could not create a memory object'), True),
+    # A Jetson, see issues 112377 and 185240 of PyTorch.
+    (RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "../c10/cuda/'
+                  'CUDACachingAllocator.cpp":830, please report a bug to PyTorch.'), True),
     (RuntimeError('CUDA error: device-side assert triggered'), False),
     (OSError(errno.ENOMEM, 'Cannot allocate memory'), True),
     (OSError(errno.ENOENT, 'No such file or directory'), False),

@@ -40,12 +40,18 @@ class OpenVino:
         precision: 'fp32', 'bf16' or 'fp16' for inner products; outputs are float32.
 
     Raises:
-        DeviceError: OpenVINO is not installed.
+        DeviceError: OpenVINO is not installed, or does not work here.
     """
 
     def __init__(self, precision: str) -> None:
-        self._library = _import_openvino()
-        self._core = self._library.Core()
+        try:
+            self._library = _import_openvino()
+            self._core = self._library.Core()
+        # An installation can be broken in any way, such as by a library that is missing.
+        except Exception as error:
+            raise DeviceError(
+                f'OpenVINO cannot be used here ({type(error).__name__}: {error}); install it with '
+                '`pip install openvino`, or use engine torch.') from error
         self._settings = {
             'PERFORMANCE_HINT': 'LATENCY',
             'INFERENCE_PRECISION_HINT': _PRECISION_HINTS[precision],
@@ -167,9 +173,6 @@ def _import_openvino() -> Any:
         sys.modules[reporter] = cast(Any, None)
     try:
         return importlib.import_module('openvino')
-    except ImportError as error:
-        raise DeviceError('engine is openvino, which is not installed; run '
-                          '`pip install openvino`, or use engine torch.') from error
     finally:
         if keep_out:
             del sys.modules[reporter]

@@ -65,7 +65,7 @@ def make_engine(
     required = engine == 'openvino'
     try:
         library = OpenVino(precision)
-    except (DeviceError, ImportError) as error:
+    except DeviceError as error:
         if required:
             raise
         _log.warning('%s Using PyTorch.', error)
