@@ -138,7 +138,8 @@ class Predictor:
                     images[index].shape[:2], scale_m, said.relative_depth[row, 0],
                     None if said.deviation is None else said.deviation[row, 0],
                     None if said.scene_logits is None else said.scene_logits[row])
-        self.device, self.engine, self.problem = engine.device, engine.name, engine.problem
+        self.device, self.engine = engine.device, engine.name
+        self.problem = engine.problem or (self._switching.problem if self._switching else '')
         return [outputs[index] for index in range(len(images))]
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:

@@ -72,6 +72,38 @@ def switching(fast: Fake, *, background: bool = True, required: bool = False) ->
         Fake('torch'), fast, 'fp32', background=background, required=required)
 
 
+def test_engine_that_was_refused_is_a_problem_and_one_in_preparation_is_none() -> None:
+    fast = Fake('fast', fails='no such operator')
+    engine = SwitchingEngine(Fake('torch'), fast, 'fp32', background=True, required=False)
+    engine.run(check_frame(*SMALL))
+    assert engine.problem == ''
+    fast.may_prepare.set()
+    assert engine.wait_until_prepared(10)
+    engine.run(check_frame(*SMALL))
+    assert engine.problem == (
+        'fast cannot run this network: no such operator, for 64 x 32; PyTorch serves until the '
+        'network is loaded again')
+    fast.may_prepare.clear()
+    engine.run(check_frame(*LARGE))
+    assert engine.problem == ''
+    fast.may_prepare.set()
+    engine.close()
+
+
+def test_predictor_tells_of_an_engine_that_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise RuntimeError('no such operator')
+
+    monkeypatch.setattr(ConversionProcess, 'convert', refuse)
+    pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    predictor = Predictor('lite', device='cpu', image_size=SMALL, background=True)
+    assert predictor.wait_until_prepared(30)
+    predictor.warm_up(*SMALL)
+    assert 'no such operator' in predictor.problem
+    assert 'PyTorch serves until the network is loaded again' in predictor.problem
+    predictor.close()
+
+
 def test_a_new_size_is_served_at_once_and_by_the_fast_engine_when_it_is_ready() -> None:
     fast = Fake('fast')
     engine = switching(fast)

@@ -60,6 +60,12 @@ class SwitchingEngine:
             return f'{self._reference.name} ({self._refused[size]})'
         return f'{self._reference.name} ({self._fast.name} in preparation)'
 
+    @property
+    def problem(self) -> str:
+        """Why images of the last size are served slowly for good; empty if they are not."""
+        reason = None if self._last is None else self._refused.get(self._last)
+        return f'{reason}; PyTorch serves until the network is loaded again' if reason else ''
+
     def run(self, image_B3HW: Floats) -> EngineOutput:
         """
         Return what the network says of RGB images, 0 to 255.
