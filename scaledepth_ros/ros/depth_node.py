@@ -129,11 +129,11 @@ class DepthNode(LifecycleNode):
             # Last, because it takes longest.
             predictor = worker.call(
                 lambda: warmed_up(self._predictor_factory, parameters), self._may_wait)
-        except WorkInterrupted:
-            # The context is gone, so rclpy could not complete the transition; leave by the way
-            # that a signal takes.
-            raise KeyboardInterrupt from None
         except Exception as error:
+            if isinstance(error, WorkInterrupted) or not self.context.ok():
+                # The context is gone, so rclpy could not complete the transition; leave by the
+                # way that a signal takes.
+                raise KeyboardInterrupt from None
             # Also what is no ScaleDepthError: an import that fails, a driver that is missing.
             self._model_error = _text(error)
             self.get_logger().error(f'cannot configure: {self._model_error}')
@@ -165,6 +165,8 @@ class DepthNode(LifecycleNode):
                 stream.subscribe()
                 self.get_logger().info(f'listening to {stream.description}')
         except Exception as error:
+            if not self.context.ok():
+                raise KeyboardInterrupt from None
             # rclpy would keep the reason to itself.
             self.get_logger().error(f'cannot activate: {_text(error)}')
             self._stop_streams()

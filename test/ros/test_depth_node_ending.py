@@ -120,3 +120,16 @@ def test_what_is_refused_at_once_is_refused_before_the_network_is_loaded(node, m
     monkeypatch.setattr(CameraStream, '__init__', refuse)
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert node.loaded == []
+
+
+@pytest.mark.parametrize('method', ['__init__', 'subscribe'])
+def test_signal_while_a_camera_is_set_up_is_no_fault(node, monkeypatch, capfd, method):
+    def refuse(*_arguments, **_options):
+        node.context.shutdown()
+        raise RuntimeError("publisher's context is invalid")
+
+    monkeypatch.setattr(CameraStream, method, refuse)
+    with pytest.raises(KeyboardInterrupt):
+        node.trigger_configure()
+        node.trigger_activate()
+    assert 'cannot' not in ''.join(capfd.readouterr())
