@@ -129,7 +129,10 @@ def test_signal_while_a_camera_is_set_up_is_no_fault(node, monkeypatch, capfd, m
         raise RuntimeError("publisher's context is invalid")
 
     monkeypatch.setattr(CameraStream, method, refuse)
+    transition = node.trigger_configure
+    if method == 'subscribe':
+        assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        transition = node.trigger_activate
     with pytest.raises(KeyboardInterrupt):
-        node.trigger_configure()
-        node.trigger_activate()
+        transition()
     assert 'cannot' not in ''.join(capfd.readouterr())
