@@ -25,6 +25,7 @@ from torch import Tensor
 
 _FORMAT = 'scaledepth_ros/1'
 _SHOWN = 5
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor], str]:
         with safe_open(path, framework='pt') as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256_of(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f'{path} is not a readable safetensors file ({error}); it may be truncated. A file '
@@ -154,6 +155,15 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor], str]:
             f'{path} has format {header.get("format")!r} in its header; expected {_FORMAT!r}, '
             'a model file written by this package.')
     return header, tensors, digest
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file, which may be larger than what memory is left."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _config(header: Mapping[str, str], path: Path) -> ScaleDepthConfig:

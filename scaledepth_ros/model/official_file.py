@@ -9,13 +9,13 @@ which are never imported: an inert object takes their place. Everything else end
 """
 
 from collections.abc import Mapping
-import hashlib
 from pathlib import Path
 import re
-from typing import Any, BinaryIO
+from typing import Any
 import zipfile
 
 from scaledepth_ros.errors import CheckpointError
+from scaledepth_ros.model.checkpoint import sha256_of
 import torch
 from torch import Tensor
 
@@ -31,9 +31,6 @@ _BOOKKEEPING = (
     'numpy._core.multiarray._reconstruct',
     'numpy._core.multiarray.scalar',
 )
-
-
-_BLOCK = 1 << 20
 
 
 class _Inert:
@@ -72,8 +69,7 @@ def read_official_file(path: str | Path) -> tuple[dict[str, Tensor], str]:
             _check_sums(path)
         with torch.serialization.safe_globals([(_Inert, name) for name in _BOOKKEEPING]):
             content: Any = torch.load(path, map_location='cpu', weights_only=True, mmap=is_zip)
-        with path.open('rb') as file:
-            digest = _sha256(file)
+        digest = sha256_of(path)
     except CheckpointError:
         raise
     # Bytes that are not a pickle fail in as many ways as there are opcodes.
@@ -116,10 +112,3 @@ def _kind(value: object) -> str:
     if isinstance(value, Tensor):
         return f'a {value.layout} tensor on {value.device.type}'
     return f'a {type(value).__name__}'
-
-
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(_BLOCK):
-        digest.update(block)
-    return digest.hexdigest()
