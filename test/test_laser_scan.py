@@ -4,9 +4,9 @@
 
 from collections.abc import Callable
 import math
-import time
 from typing import Any
 
+from clocks import least_thread_s
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -307,14 +307,6 @@ def test_a_scan_costs_no_more_than_passes_over_the_points(x_m: float) -> None:
     depth_m, points = np.full((480, 640), 2.0, np.float32), np.ones((480, 640, 4), np.float32)
     projector = ScanProjector(camera.rays(), camera_pose(1.0, x_m=x_m), make_config())
 
-    def shortest_s(action: Callable[[], object]) -> float:
-        times_s = []
-        for _ in range(15):
-            start_s = time.perf_counter()
-            action()
-            times_s.append(time.perf_counter() - start_s)
-        return min(times_s)
-
     # Measured: 0.1 and 0.5 times the distances of as many points; a loop would be hundreds.
-    distances_s = shortest_s(lambda: np.sqrt(np.square(points).sum(axis=-1)))
-    assert shortest_s(lambda: projector.ranges(depth_m)) < 5 * distances_s
+    distances_s = least_thread_s(lambda: np.sqrt(np.square(points).sum(axis=-1)))
+    assert least_thread_s(lambda: projector.ranges(depth_m)) < 5 * distances_s

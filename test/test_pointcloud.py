@@ -5,9 +5,9 @@
 from array import array
 from collections.abc import Callable
 import struct
-import time
 from typing import Any
 
+from clocks import least_thread_s
 import cv2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -275,15 +275,6 @@ def test_filter_arguments_have_to_be_positive(arguments: dict[str, Any]) -> None
         flying_pixel_mask(np.ones((4, 4), np.float32), **arguments)
 
 
-def shortest_s(action: Callable[[], object]) -> float:
-    times_s = []
-    for _ in range(15):
-        start_s = time.perf_counter()
-        action()
-        times_s.append(time.perf_counter() - start_s)
-    return min(times_s)
-
-
 def test_filling_costs_a_few_copies_of_the_cloud() -> None:
     camera = CameraModel.from_fov(640, 480, 70.0)
     depth_m, rgb, rays = np.full((480, 640), 2.0, np.float32), make_rgb(480, 640), camera.rays()
@@ -294,6 +285,6 @@ def test_filling_costs_a_few_copies_of_the_cloud() -> None:
         target[:] = source
 
     # Measured: 6 times a copy, the filter 14 times; a loop over points would be thousands.
-    copy_s = shortest_s(copy)
-    assert shortest_s(lambda: fill_cloud(depth_m, rays, rgb, buffer)) < 30 * copy_s
-    assert shortest_s(lambda: flying_pixel_mask(depth_m)) < 60 * copy_s
+    copy_s = least_thread_s(copy)
+    assert least_thread_s(lambda: fill_cloud(depth_m, rays, rgb, buffer)) < 30 * copy_s
+    assert least_thread_s(lambda: flying_pixel_mask(depth_m)) < 60 * copy_s

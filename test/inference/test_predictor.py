@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictor: arrays, units, focal length and errors."""
 
-from collections.abc import Callable
 import dataclasses
 from pathlib import Path
-import time
 
+from clocks import least_thread_s
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -120,21 +119,11 @@ def test_everything_but_the_network_is_cheap_beside_it(
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    network_s = _least_thread_s(network)
+    network_s = least_thread_s(network)
     torch.set_num_threads(threads)
     monkeypatch.setattr(engine, 'run', lambda image: said)
     # Measured: 0.07 on an AMD EPYC, where the network takes 47 ms of one core.
-    assert _least_thread_s(rest) < 0.15 * network_s
-
-
-def _least_thread_s(action: Callable[[], None]) -> float:
-    """Return the least processor time of this thread: what else runs does not count."""
-    used_s = []
-    for _ in range(12):
-        start_s = time.thread_time()
-        action()
-        used_s.append(time.thread_time() - start_s)
-    return min(used_s)
+    assert least_thread_s(rest) < 0.15 * network_s
 
 
 @pytest.mark.parametrize(('image', 'says'), [
