@@ -1,6 +1,6 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the process that asks for a conversion makes of answers, with a stand-in that gives them."""
+"""What whoever asks for a conversion makes of the answers, with a stand-in that gives them."""
 
 import subprocess
 import sys
