@@ -198,8 +198,10 @@ def test_every_raw_vga_image_arrives(start, join):
     peer.wait_for_outputs()
     info = make_info(640, 480, fx=500.0)
     peer.exchange(make_image(640, 480), info, 'depth/image')
-    wait_until(lambda: peer.node.get_subscriptions_info_by_topic('image')[0]
-               .qos_profile.reliability == QoSReliabilityPolicy.RELIABLE)
+    # There is none for a moment while the node changes over.
+    wait_until(lambda: [info.qos_profile.reliability for info in
+                        peer.node.get_subscriptions_info_by_topic('image')]
+               == [QoSReliabilityPolicy.RELIABLE])
     images = [make_image(640, 480) for _ in range(20)]
     for image in images:
         peer.send(image)
