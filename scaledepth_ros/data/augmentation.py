@@ -223,7 +223,7 @@ class Augmentation:
         sparse = is_sparse(sample.depth_m_HW)
         depth_m_HW[target] = resize_depth(sample.depth_m_HW[source], *target_size, sparse=sparse)
 
-        focal_px = _source_focal_px(sample, config.assumed_fov_deg)
+        focal_px = source_focal_px(sample, config.assumed_fov_deg)
         return (
             torch.from_numpy(rgb_HW3).permute(2, 0, 1),
             torch.from_numpy(depth_m_HW)[None],
@@ -264,8 +264,14 @@ def assumed_focal_px(height: int, width: int, fov_deg: float) -> float:
     return 0.5 * max(height, width) / math.tan(math.radians(fov_deg) / 2.0)
 
 
-def _source_focal_px(sample: RgbdSample, fov_deg: float) -> float:
-    """Return the focal length [frame px], assumed from the field of view if unknown."""
+def source_focal_px(sample: RgbdSample, fov_deg: float) -> float:
+    """
+    Return the focal length of a frame [frame px].
+
+    Args:
+        sample: The frame.
+        fov_deg: Field of view along the longer side [deg] that is assumed if it states none.
+    """
     if sample.camera is not None:
         return sample.camera.focal_px
     return assumed_focal_px(sample.info.height, sample.info.width, fov_deg)

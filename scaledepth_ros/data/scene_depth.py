@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
-from scaledepth_ros.data.augmentation import assumed_focal_px, ASSUMED_FOV_DEG
+from scaledepth_ros.data.augmentation import ASSUMED_FOV_DEG, source_focal_px
 from scaledepth_ros.data.sample import FrameSource
 
 # Frames of one scene look alike; a few of them say how far away it is.
@@ -42,10 +42,8 @@ def scene_depths(
             sample = frames[candidates[place]]
             known_m = sample.depth_m_HW[np.isfinite(sample.depth_m_HW)]
             if known_m.size:
-                info = sample.info
-                focal_px = (sample.camera.focal_px if sample.camera is not None else
-                            assumed_focal_px(info.height, info.width, ASSUMED_FOV_DEG))
-                logs.append(np.log(np.median(known_m) * info.width / focal_px))
+                focal_px = source_focal_px(sample, ASSUMED_FOV_DEG)
+                logs.append(np.log(np.median(known_m) * sample.info.width / focal_px))
         if logs:
             depths[scene] = float(np.exp(np.mean(logs)))
     return depths

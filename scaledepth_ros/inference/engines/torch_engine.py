@@ -7,7 +7,6 @@ import gc
 from scaledepth_ros.errors import DeviceError
 from scaledepth_ros.inference.engines import engine_output, EngineOutput, Floats
 from scaledepth_ros.inference.engines.prepacked import prepack
-from scaledepth_ros.memory import give_back_freed_memory
 from scaledepth_ros.model.deformable_attention import DeformableAttention
 from scaledepth_ros.model.scaledepth import DepthNetwork
 import torch
@@ -77,4 +76,3 @@ class TorchEngine:
         gc.collect()
         if self.device != 'cpu':
             torch.cuda.empty_cache()
-        give_back_freed_memory()
