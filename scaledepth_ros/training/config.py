@@ -246,7 +246,8 @@ class TrainConfig:
         accumulation: Parts that a step's batch is split into, one after the other; their losses
             are averaged.
         seed: All randomness follows from it.
-        precision: 'fp32', 'bf16' or 'fp16' autocast; fp16 scales the loss and needs CUDA.
+        precision: 'fp32', 'bf16' or 'fp16' autocast, or 'auto': bf16 where the device has
+            instructions for it, fp32 elsewhere. fp16 scales the loss and needs CUDA.
         batch_norm: 'train', or 'freeze' to keep the statistics that the encoder came with.
         channels_last: Memory layout of images and convolutions.
         align_unknown_focal: Learn only the shape, not the scale, from frames whose focal length
@@ -269,7 +270,7 @@ class TrainConfig:
     batch_size: int = 8
     accumulation: int = 1
     seed: int = 0
-    precision: Literal['fp32', 'bf16', 'fp16'] = 'fp32'
+    precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = 'fp32'
     batch_norm: Literal['train', 'freeze'] = 'train'
     channels_last: bool = False
     align_unknown_focal: bool = True

@@ -15,7 +15,7 @@ from scaledepth_ros.training.config import TrainConfig
 from scaledepth_ros.training.distributed import Processes
 from scaledepth_ros.training.losses import ScaleDepthLoss
 from scaledepth_ros.training.optimiser import lr_factor, set_lr
-from scaledepth_ros.training.precision import forward_precision
+from scaledepth_ros.training.precision import forward_precision, resolve_precision
 from timm.layers.norm_act import convert_sync_batchnorm
 import torch
 from torch import nn, Tensor
@@ -70,6 +70,9 @@ class TrainStep:
         config: The run's configuration.
         processes: This process among the others.
 
+    Attributes:
+        precision: What it computes in: the configuration's, or what 'auto' stands for here.
+
     Raises:
         ConfigError: The precision cannot be had on this device.
     """
@@ -78,12 +81,13 @@ class TrainStep:
         self, model: DepthNetwork, optimiser: torch.optim.Optimizer, config: TrainConfig,
         processes: Processes,
     ) -> None:
-        if config.precision == 'fp16' and processes.device.type != 'cuda':
+        self.precision = resolve_precision(config.precision, processes.device.type)
+        if self.precision == 'fp16' and processes.device.type != 'cuda':
             raise ConfigError(f"precision is 'fp16' on {processes.device.type}; expected fp32 or "
                               'bf16 there.')
         self.model = model
         self.scaler = torch.amp.GradScaler(
-            processes.device.type, enabled=config.precision == 'fp16')
+            processes.device.type, enabled=self.precision == 'fp16')
         self._optimiser = optimiser
         self._config = config
         self._processes = processes
@@ -147,7 +151,7 @@ class TrainStep:
         image = part.image_B3HW.float()
         if config.channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        with forward_precision(processes.device.type, config.precision):
+        with forward_precision(processes.device.type, self.precision):
             outputs = self._network(image)
         outputs = [output.map(torch.Tensor.float) for output in outputs]
         depth = part.depth_B1HW

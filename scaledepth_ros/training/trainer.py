@@ -27,6 +27,7 @@ from scaledepth_ros.training.ema import WeightAverage
 from scaledepth_ros.training.frames import Frames, make_loader, open_frames
 from scaledepth_ros.training.initialisation import initial_model
 from scaledepth_ros.training.optimiser import build_optimiser
+from scaledepth_ros.training.precision import cpu_computes_bf16
 from scaledepth_ros.training.run_log import RunLog
 from scaledepth_ros.training.state import load_progress, load_state, Progress, save_state
 from scaledepth_ros.training.step import TrainStep
@@ -218,7 +219,12 @@ class Trainer:
         print(f'Training {config.model.preset} ({parameters / 1e6:.2f} million parameters) on '
               f'{len(frames.infos)} frames of {scenes} scenes, {dev} scenes held out; '
               f'{config.steps} steps of {config.batch_size} frames; {processes.count} x '
-              f'{processes.device}, {config.precision}.', flush=True)
+              f'{processes.device}, {self._step.precision}.', flush=True)
+        if (self._step.precision == 'bf16' and processes.device.type == 'cpu'
+                and not cpu_computes_bf16()):
+            print('This CPU has no bf16 instructions that are known to help; without any, '
+                  'training is several times slower than in fp32. precision: auto chooses.',
+                  flush=True)
         if (processes.count > 1 and processes.device.type == 'cpu'
                 and config.batch_norm == 'train'):
             print("Batch normalisation is not synchronised on CPUs; batch_norm: 'freeze' keeps "

@@ -3,9 +3,15 @@
 """What runs in which precision."""
 
 import copy
+import platform
+import statistics
+import time
 
 import pytest
-from scaledepth_ros.training.precision import forward_precision
+from scaledepth_ros.training.precision import (
+    forward_precision,
+    resolve_precision,
+)
 import torch
 from torch import nn, Tensor
 
@@ -39,3 +45,54 @@ def test_only_large_depthwise_convolutions_stay_in_float32(name: str, exact: boo
     with forward_precision('cpu', 'bf16'):
         assert LAYERS[name](image).dtype == torch.bfloat16
     assert LAYERS[name](image).dtype == torch.float32
+
+
+@pytest.mark.parametrize(('capabilities', 'expected'), [
+    ({'avx2': True, 'avx512_f': True, 'avx512_bf16': False, 'amx_bf16': False}, 'fp32'),
+    ({'avx512_bf16': True, 'amx_bf16': False}, 'bf16'),
+    ({'amx_bf16': True}, 'bf16'),
+    ({'neon': True, 'bf16': True}, 'fp32'),
+])
+def test_auto_takes_bf16_only_from_instructions_that_help(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: str,
+) -> None:
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: capabilities, raising=False)
+    assert resolve_precision('auto', 'cpu') == expected
+    assert resolve_precision('fp32', 'cpu') == 'fp32'
+    assert resolve_precision('bf16', 'cpu') == 'bf16'
+
+
+def test_auto_is_fp32_where_torch_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, 'get_capabilities', raising=False)
+    assert resolve_precision('auto', 'cpu') == 'fp32'
+
+
+@pytest.mark.parametrize(('native', 'expected'), [(True, 'bf16'), (False, 'fp32')])
+def test_auto_on_cuda_is_bf16_without_emulation(
+    monkeypatch: pytest.MonkeyPatch, native: bool, expected: str,
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return native or including_emulation
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', supported)
+    assert resolve_precision('auto', 'cuda') == expected
+
+
+@pytest.mark.skipif(platform.machine() != 'x86_64', reason='nothing was measured on other CPUs')
+def test_auto_is_the_faster_one_here() -> None:
+    """A pointwise convolution, forward and backward, in what auto takes and in the other."""
+    layer = nn.Conv2d(96, 96, 1)
+    image = torch.rand(4, 96, 60, 80)
+    taken = resolve_precision('auto', 'cpu')
+    other = 'fp32' if taken == 'bf16' else 'bf16'
+
+    def seconds(precision: str) -> float:
+        begun = time.perf_counter()
+        with forward_precision('cpu', precision):
+            out = layer(image)
+        out.float().sum().backward()
+        return time.perf_counter() - begun
+    for precision in (taken, other):
+        seconds(precision)
+    pairs = [(seconds(taken), seconds(other)) for _ in range(7)]
+    ratio = statistics.median(slow / fast for fast, slow in pairs)
+    assert ratio > 1.1, f'{taken} was chosen, but {other} takes only {ratio:.2f} of its time'
