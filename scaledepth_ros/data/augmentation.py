@@ -40,6 +40,10 @@ class AugmentationConfig:
         zoom_min: Smallest zoom; 1 is the smallest at which the frame fills the network input.
             Below 1 the rest is filled with the mean colour, without depth.
         zoom_max: Largest zoom. Zooms are drawn log-uniformly.
+        zoom_probability: Probability that a zoom is drawn; all other frames come at zoom 1, as
+            they do in use. A network that sees few whole frames takes every frame for a part of
+            one, and says that it is too near: zooming out is no counterweight, since the fill
+            gives it away.
         off_centre_probability: Probability that the crop lies anywhere instead of in the centre.
         flip_probability: Probability of a horizontal flip.
         assumed_fov_deg: Field of view along the longer side [deg] of frames without intrinsics.
@@ -53,6 +57,7 @@ class AugmentationConfig:
     resize: bool = True
     zoom_min: float = 0.7
     zoom_max: float = 1.8
+    zoom_probability: float = 1.0
     off_centre_probability: float = 0.7
     flip_probability: float = 0.5
     assumed_fov_deg: float = ASSUMED_FOV_DEG
@@ -78,7 +83,7 @@ class AugmentationConfig:
             )
         if not self.max_depth_m > 0:
             raise ConfigError(f'max_depth_m is {self.max_depth_m:g}; expected more than 0.')
-        for name in ('off_centre', 'flip', 'cut_depth', 'copy_paste'):
+        for name in ('zoom', 'off_centre', 'flip', 'cut_depth', 'copy_paste'):
             value = getattr(self, f'{name}_probability')
             if not 0 <= value <= 1:
                 raise ConfigError(f'{name}_probability is {value!r}; expected 0 .. 1.')
@@ -195,7 +200,9 @@ class Augmentation:
         """Zoom, crop and pad; return image, metric depth and focal length [network px]."""
         config = self.config
         source_height, source_width = sample.depth_m_HW.shape
-        zoom = math.exp(rng.uniform(math.log(config.zoom_min), math.log(config.zoom_max)))
+        zoom = 1.0
+        if rng.random() < config.zoom_probability:
+            zoom = math.exp(rng.uniform(math.log(config.zoom_min), math.log(config.zoom_max)))
         if config.resize:
             zoom *= max(height / source_height, width / source_width)
         off_centre = rng.random() < config.off_centre_probability

@@ -49,6 +49,23 @@ def test_zoomed_frames_still_show_objects_of_true_size(zoom):
     assert sample.focal_px == pytest.approx(250.0 * 0.5 * zoom, rel=0.01)
 
 
+@pytest.mark.parametrize(('probability', 'low', 'high'), [
+    (0.0, 0, 0), (0.25, 70, 130), (1.0, 400, 400)])
+def test_frames_without_a_zoom_come_whole(probability, low, high):
+    config = AugmentationConfig(
+        zoom_min=1.2, zoom_max=1.5, zoom_probability=probability, **GEOMETRY)
+    scene = _sphere_scene(60, 80, 60.0)
+    whole = Augmentation(no_augmentation(300.0))(scene, 60, 80, _rng())
+    zoomed = 0
+    for seed in range(400):
+        sample = Augmentation(config)(scene, 60, 80, _rng(seed))
+        if sample.focal_px == whole.focal_px:
+            assert torch.equal(sample.image_3HW, whole.image_3HW)
+        else:
+            zoomed += 1
+    assert low <= zoomed <= high
+
+
 def test_canonical_depth_of_two_lenses_agrees_where_the_pictures_do():
     # A lens twice as long shows an object twice as far away the same: same canonical depth.
     near = _sphere_scene(120, 160, 100.0, distance_m=2.0)
@@ -254,6 +271,7 @@ def test_copy_paste_puts_near_things_in_front_only():
     [
         ({'canonical_focal_px': 0.0}, 'canonical_focal_px is 0.0'),
         ({'zoom_min': 2.0, 'zoom_max': 1.0}, 'Zoom range is 2 .. 1'),
+        ({'zoom_probability': 1.5}, 'zoom_probability is 1.5; expected 0 .. 1'),
         ({'assumed_fov_deg': 180.0}, 'assumed_fov_deg is 180'),
         ({'flip_probability': 1.5}, 'flip_probability is 1.5'),
         ({'max_depth_m': 0.0}, 'max_depth_m is 0'),
