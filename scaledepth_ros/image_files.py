@@ -7,6 +7,7 @@ Folders of RGB-D data keep depth images next to the colour ones, often under the
 16-bit or one-channel image is taken for depth where a colour image could stand in its place.
 """
 
+from collections import Counter
 import csv
 from dataclasses import dataclass
 import math
@@ -79,14 +80,33 @@ def colour_images(folder: Path) -> list[Path]:
     """
     images = sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES),
                     key=natural_key)
-    stems = [p.stem for p in images]
-    chosen = [p for p in images if not _is_depth(p, has_twin=stems.count(p.stem) > 1)]
+    stems = Counter(p.stem for p in images)
+    chosen = [p for p in images if not _is_depth(p, has_twin=stems[p.stem] > 1)]
     if not chosen:
         raise SourceError(
             f'{folder} holds {len(images)} images, none of them a colour image; expected files '
             f'ending in {", ".join(IMAGE_SUFFIXES)}.'
         )
     return chosen
+
+
+def frame_names(images: list[Path]) -> list[str]:
+    """
+    Name images of one folder so that no two of them share a name.
+
+    Args:
+        images: Paths of one folder.
+
+    Returns:
+        For each its name without the ending, or with it where another image would have the same.
+
+    """
+    names = [path.stem for path in images]
+    # Again, because the whole name of one image may be the stem of another (a.jpg, a.jpg.png).
+    while len(counts := Counter(names)) < len(names):
+        names = [path.name if counts[name] > 1 else name
+                 for path, name in zip(images, names, strict=True)]
+    return names
 
 
 def _is_depth(path: Path, *, has_twin: bool) -> bool:

@@ -25,7 +25,13 @@ import numpy.typing as npt
 from scaledepth_ros.bag import BagReader, decode_image, stamp_ns_of
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ImageError, SourceError
-from scaledepth_ros.image_files import colour_images, IMAGE_SUFFIXES, read_index, read_rgb
+from scaledepth_ros.image_files import (
+    colour_images,
+    frame_names,
+    IMAGE_SUFFIXES,
+    read_index,
+    read_rgb,
+)
 from scaledepth_ros.source_options import (
     ASSUMED_FOV_DEG,
     ImageSource,
@@ -99,6 +105,7 @@ class FolderSource(ImageSource):
         self._index = read_index(paths)
         self.description = description
         self.frame_count = len(paths)
+        self.frame_names = tuple(frame_names(paths))
         knows_all = all(p in self._index and self._index[p].intrinsics_px for p in paths)
         self._asks_index = not options.states_intrinsics
         self.intrinsics = ('index.csv' if self._asks_index and knows_all
@@ -106,7 +113,7 @@ class FolderSource(ImageSource):
 
     def __iter__(self) -> Iterator[SourceFrame]:
         readable = 0
-        for path in self._paths:
+        for path, name in zip(self._paths, self.frame_names, strict=True):
             indexed = self._index.get(path)
             try:
                 rgb_HW3 = read_rgb(path, upright=indexed is None)
@@ -117,7 +124,7 @@ class FolderSource(ImageSource):
             height, width = rgb_HW3.shape[:2]
             known = indexed.camera(height, width) if indexed and self._asks_index else None
             yield SourceFrame(
-                name=path.stem, rgb_HW3=rgb_HW3,
+                name=name, rgb_HW3=rgb_HW3,
                 camera=known or self._options.camera(height, width),
                 truth_m_HW=indexed.read_depth_m() if indexed else None,
             )

@@ -153,6 +153,7 @@ class ImageSource(ABC):
         intrinsics: Where the camera models come from.
         rate_hz: Native frame rate, None where images are not a sequence in time.
         frame_count: Number of frames, None if it is not known or endless.
+        frame_names: Names of the frames, no two alike; empty if they are numbered as they come.
         live: A camera whose frames cannot be read twice, nor later.
 
     """
@@ -161,6 +162,7 @@ class ImageSource(ABC):
     intrinsics: str
     rate_hz: float | None = None
     frame_count: int | None = None
+    frame_names: tuple[str, ...] = ()
     live: bool = False
 
     @abstractmethod

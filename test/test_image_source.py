@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from scaledepth_ros.bag import BagWriter
 from scaledepth_ros.errors import CameraInfoError, ConfigError, SourceError
-from scaledepth_ros.image_files import colour_images, natural_key, read_rgb
+from scaledepth_ros.image_files import colour_images, frame_names, natural_key, read_rgb
 from scaledepth_ros.image_source import open_source
 from scaledepth_ros.source_options import SourceOptions
 
@@ -59,6 +59,17 @@ def test_files_are_in_natural_order() -> None:
     names = ['f10.png', 'f9.png', 'F1.png', 'a2b10.png', 'a2b9.png']
     ordered = sorted((Path(n) for n in names), key=natural_key)
     assert [p.name for p in ordered] == ['a2b9.png', 'a2b10.png', 'F1.png', 'f9.png', 'f10.png']
+
+
+def test_no_two_images_of_a_folder_share_a_name() -> None:
+    def named(*files: str) -> list[str]:
+        return frame_names([Path('folder') / name for name in files])
+
+    assert named('a.jpg', 'b.png', 'c.d.jpg') == ['a', 'b', 'c.d']
+    assert named('a.jpg', 'a.png', 'b.png') == ['a.jpg', 'a.png', 'b']
+    # What a twin is called may be what a third one would be.
+    assert named('a.jpg', 'a.png', 'a.jpg.png') == ['a.jpg', 'a.png', 'a.jpg.png']
+    assert named('A.jpg', 'a.jpg') == ['A', 'a']
 
 
 def test_depth_images_are_not_taken_for_pictures(tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ Turn images, a video or a bag into metric depth, without ROS.
 For every frame NAME of the source, the output folder gets depth/NAME.png (16 bit, millimetres,
 0 = unknown or beyond 65.535 m), strip/NAME.png to look at, and on request cloud/NAME.ply and
 npy/NAME.npy (float32 metres, with NAME_sigma.npy beside it). predictions.csv has a row a frame.
+NAME is that of the image without its ending, or with it where two images differ in it alone:
+a.jpg and a.png become depth/a.jpg.png and depth/a.png.png. Folders are not searched below.
 """
 
 import argparse
+from collections.abc import Collection
 import csv
 from itertools import islice
 import logging
@@ -60,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError(f'{option} is {value}; expected at least 1.')
     wanted = None if args.frames is None else (args.frames - 1) * args.every + 1
     source = open_source(args.source, source_options(args, frames=wanted))
+    if args.npy:
+        _check_sigma_names(source.frame_names)
     # The network takes seconds to load, so what is wrong with the source was told before.
     from scaledepth_ros.inference.predictor import Predictor
 
@@ -88,6 +93,16 @@ def run(args: argparse.Namespace) -> int:
     writer.write_table(rows)
     _print_summary(rows, args.output)
     return 0
+
+
+def _check_sigma_names(names: Collection[str]) -> None:
+    """Refuse a frame whose depth would be written where another one's deviation is."""
+    taken = set(names)
+    for name in names:
+        if f'{name}_sigma' in taken:
+            raise ConfigError(
+                f'--npy would write both the deviation of {name} and the depth of {name}_sigma '
+                f'to npy/{name}_sigma.npy; rename one of the two images, or leave out --npy.')
 
 
 class _Writer:

@@ -112,6 +112,36 @@ def test_assumed_intrinsics_are_told(
     assert 'ASSUMED field of view 60 deg' in capsys.readouterr().out
 
 
+def test_images_that_differ_in_their_ending_alone_are_all_kept(
+    images: Path, tmp_path: Path, known: list[CameraModel],
+) -> None:
+    out = tmp_path / 'out'
+    cv2.imwrite(str(images / 'f1.jpg'), np.full((HEIGHT, WIDTH + 2, 3), 60, np.uint8))
+    assert main(['predict', str(images), '-o', str(out), '--fx', '40', '--npy', '--ply']) == 0
+    stems = ['f0', 'f1.jpg', 'f1.png', 'f2', 'f3']
+    assert names(out / 'depth') == names(out / 'strip') == [f'{stem}.png' for stem in stems]
+    assert names(out / 'cloud') == [f'{stem}.ply' for stem in stems]
+    assert np.load(out / 'npy' / 'f1.jpg.npy').shape == (HEIGHT, WIDTH + 2)
+    assert np.load(out / 'npy' / 'f1.png.npy').shape == (HEIGHT, WIDTH)
+    with (out / 'predictions.csv').open() as file:
+        assert [row['name'] for row in csv.DictReader(file)] == stems
+
+
+def test_an_image_named_as_the_deviation_of_another_is_refused_before_the_start(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+) -> None:
+    (images / 'f1.png').rename(images / 'f2_sigma.png')
+    command = ['predict', str(images), '-o', str(tmp_path / 'out'), '--fx', '40']
+    assert main([*command, '--npy']) == 2
+    error = capsys.readouterr().err
+    assert 'both the deviation of f2 and the depth of f2_sigma to npy/f2_sigma.npy' in error
+    assert error.count('\n') == 1
+    assert not known
+    assert not (tmp_path / 'out').exists()
+    assert main(command) == 0
+    assert names(tmp_path / 'out' / 'depth') == ['f0.png', 'f2.png', 'f2_sigma.png', 'f3.png']
+
+
 def test_error_against_an_index(
     images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
 ) -> None:
