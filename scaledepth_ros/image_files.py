@@ -4,12 +4,13 @@
 Which files of a folder are colour images, and what an ``index.csv`` beside them knows.
 
 Folders of RGB-D data keep depth images next to the colour ones, often under the same stem. A
-16-bit or one-channel image is taken for depth where a colour image could stand in its place.
+16-bit image of one channel is taken for depth, an 8-bit one where a colour image has its stem.
 """
 
 from collections import Counter
 import csv
 from dataclasses import dataclass
+import logging
 import math
 from pathlib import Path
 import re
@@ -24,6 +25,8 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.p
 # How far above a folder of images its index.csv is looked for.
 _PARENTS = 3
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +68,8 @@ def colour_images(folder: Path) -> list[Path]:
     """
     List the colour images of a folder in natural order.
 
-    Depth images are left out: every 16-bit image of one channel, and a one-channel image with
-    the stem of another image.
+    Depth images are left out: every 16-bit image of one channel, and, with a warning, an 8-bit
+    one with the stem of a colour image.
 
     Args:
         folder: Where to look, not below.
@@ -78,16 +81,29 @@ def colour_images(folder: Path) -> list[Path]:
         SourceError: There is none.
 
     """
-    images = sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES),
-                    key=natural_key)
-    stems = Counter(p.stem for p in images)
-    chosen = [p for p in images if not _is_depth(p, has_twin=stems[p.stem] > 1)]
-    if not chosen:
+    images = sorted((p for p in folder.iterdir()
+                     if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=natural_key)
+    if not images:
         raise SourceError(
-            f'{folder} holds {len(images)} images, none of them a colour image; expected files '
-            f'ending in {", ".join(IMAGE_SUFFIXES)}.'
+            f'{folder} holds no image; expected files ending in {", ".join(IMAGE_SUFFIXES)}, and '
+            'not in folders below.'
         )
-    return chosen
+    grey_bits = {p: _grey_bits(p) for p in images}
+    colour_stems = {p.stem for p, bits in grey_bits.items() if not bits}
+    beside = [p for p, bits in grey_bits.items() if 0 < bits <= 8 and p.stem in colour_stems]
+    left_out = {*beside, *(p for p, bits in grey_bits.items() if bits > 8)}
+    if len(left_out) == len(images):
+        raise SourceError(
+            f'{folder} holds {len(images)} images, all of one channel with 16 bits, which are '
+            'taken for depth; expected colour or 8-bit grey ones (convert those of a 16-bit '
+            'camera).'
+        )
+    if beside:
+        _logger.warning(
+            '%d of %d images of %s are left out as depth, being grey and named like a colour '
+            'image, such as %s; rename them if they are pictures.',
+            len(beside), len(images), folder, beside[0].name)
+    return [p for p in images if p not in left_out]
 
 
 def frame_names(images: list[Path]) -> list[str]:
@@ -109,22 +125,23 @@ def frame_names(images: list[Path]) -> list[str]:
     return names
 
 
-def _is_depth(path: Path, *, has_twin: bool) -> bool:
+def _grey_bits(path: Path) -> int:
+    """Return the bits of a pixel of an image that has one channel and may be depth, else 0."""
     if path.suffix.lower() == '.png':
         with path.open('rb') as file:
             header = file.read(26)
         # A damaged file is no depth image; reading it will tell what is wrong with it.
         if len(header) < 26 or not header.startswith(_PNG_SIGNATURE):
-            return False
+            return 0
         bits, has_colour = header[24], bool(header[25] & 2)
     elif path.suffix.lower() in ('.tif', '.tiff', '.pgm'):
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if image is None:
-            return False
+            return 0
         bits, has_colour = 8 * image.dtype.itemsize, image.ndim == 3
     else:
-        return False
-    return not has_colour and (bits > 8 or has_twin)
+        return 0
+    return 0 if has_colour else bits
 
 
 def read_index(images: list[Path]) -> dict[Path, IndexedFrame]:

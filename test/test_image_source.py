@@ -72,7 +72,9 @@ def test_no_two_images_of_a_folder_share_a_name() -> None:
     assert named('A.jpg', 'a.jpg') == ['A', 'a']
 
 
-def test_depth_images_are_not_taken_for_pictures(tmp_path: Path) -> None:
+def test_depth_images_are_not_taken_for_pictures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
     grey = np.full((8, 8), 77, np.uint8)
     save(tmp_path / 'a.jpg', picture(8, 8))
     save(tmp_path / 'a.png', np.full((8, 8), 1000, np.uint16))   # 16-bit depth, same stem
@@ -84,6 +86,32 @@ def test_depth_images_are_not_taken_for_pictures(tmp_path: Path) -> None:
     save(tmp_path / 'e.tiff', np.full((8, 8), 9, np.uint16))
     (tmp_path / 'notes.txt').write_text('x')
     assert [p.name for p in colour_images(tmp_path)] == ['a.jpg', 'b.png', 'c.jpg', 'd.png']
+    # Only of c.png it is a guess.
+    assert caplog.text.count('left out as depth') == 1
+    assert '1 of 8 images' in caplog.text
+    assert 'such as c.png' in caplog.text
+
+
+def test_grey_images_of_one_stem_are_all_pictures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    save(tmp_path / 'a.png', np.full((8, 8), 77, np.uint8))
+    save(tmp_path / 'a.pgm', np.full((8, 8), 78, np.uint8))
+    save(tmp_path / 'b.png', np.full((8, 8), 79, np.uint8))
+    save(tmp_path / 'b.tiff', np.full((8, 8), 9, np.uint16))
+    (tmp_path / 'folder.png').mkdir()
+    assert [p.name for p in colour_images(tmp_path)] == ['a.pgm', 'a.png', 'b.png']
+    assert not caplog.text
+
+
+def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / 'below').mkdir()
+    save(tmp_path / 'below' / 'a.png', picture(8, 8))
+    with pytest.raises(SourceError, match='holds no image; .* not in folders below'):
+        colour_images(tmp_path)
+    save(tmp_path / 'depth.png', np.full((8, 8), 9, np.uint16))
+    with pytest.raises(SourceError, match='holds 1 images, all of one channel with 16 bits'):
+        colour_images(tmp_path)
 
 
 def test_grey_and_deep_pictures_become_rgb_bytes(tmp_path: Path) -> None:
@@ -282,7 +310,7 @@ def test_simulation_is_repeatable_and_has_exact_depth() -> None:
     ('/nowhere', 'There is no source'),
     ('simulated:moon', "no source 'simulated:moon'; expected simulated"),
     ('simulated:room:x', 'a whole number as SEED'),
-    ('empty', 'holds 0 images'),
+    ('empty', 'holds no image'),
     ('notes.mp4', 'cannot be opened'),
     ('torn.mcap', 'cannot be read as a bag'),
     ('/dev/null', 'expected a V4L2 camera'),
