@@ -12,7 +12,6 @@ grey in every map.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.errors import ImageError, SourceError
+from scaledepth_ros.whole_file import write_file
 
 FloatMap = npt.NDArray[np.floating]
 Rgb = npt.NDArray[np.uint8]
@@ -328,7 +328,7 @@ def write_picture(path: str | Path, rgb_HW3: Rgb) -> None:
     encoded, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2BGR))
     if not encoded:
         raise SourceError(f'{path} could not be encoded; expected a name ending in .png or .jpg.')
-    _write_whole(Path(path), data.tobytes())
+    write_file(Path(path), data.tobytes())
 
 
 def write_ply(
@@ -373,16 +373,5 @@ def write_ply(
     lines += ['comment ' + ' '.join(c.split()) for c in comments]
     lines += [f'element vertex {vertices.size}', *(f'property {n}' for n in names), 'end_header']
     header = '\n'.join(lines).encode('ascii', 'replace') + b'\n'
-    _write_whole(Path(path), header + vertices.tobytes())
+    write_file(Path(path), header + vertices.tobytes())
     return int(vertices.size)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that its name never stands for a half-written one."""
-    part = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise SourceError(f'{path} cannot be written: {error}.') from error

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 import hashlib
 import json
-import os
 from pathlib import Path
-import tempfile
 from typing import Any
 
 from safetensors import safe_open, SafetensorError
@@ -20,6 +18,7 @@ from safetensors.torch import save as serialise
 from scaledepth_ros.errors import CheckpointError, ConfigError
 from scaledepth_ros.model.build import build_model
 from scaledepth_ros.model.scaledepth import DepthNetwork, ScaleDepthConfig
+from scaledepth_ros.whole_file import replacing
 import torch
 from torch import Tensor
 
@@ -98,20 +97,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         CheckpointError: The folder is missing, not writable or full.
     """
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # A temporary file is private; a model file is for everybody who may read its folder.
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
+        with replacing(path, durable=True) as part:
+            part.write_bytes(data)
+            # A model file is for everybody who may read its folder.
+            part.chmod(0o644)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise CheckpointError(
             f'{path} could not be written ({error.strerror}); free space or choose another '
             'folder. An older file of this name is unchanged.') from error
