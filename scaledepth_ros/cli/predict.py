@@ -13,6 +13,7 @@ a.jpg and a.png become depth/a.jpg.png and depth/a.png.png. Folders are not sear
 import argparse
 from collections.abc import Collection
 import csv
+from io import BytesIO, StringIO
 from itertools import islice
 import logging
 from pathlib import Path
@@ -34,6 +35,7 @@ from scaledepth_ros.image_source import open_source
 from scaledepth_ros.pointcloud import depth_to_points
 from scaledepth_ros.source_options import ImageSource, SourceFrame
 from scaledepth_ros.visualization import write_picture, write_ply
+from scaledepth_ros.whole_file import write_file
 from tqdm import tqdm
 
 _MAX_PNG_DEPTH_M = 65.535
@@ -128,8 +130,8 @@ class _Writer:
         metrics = _metrics(depth_m, frame.truth_m_HW)
         write_depth_png(self._folder / 'depth' / f'{frame.name}.png', depth_m)
         if self._kinds['npy']:
-            np.save(self._folder / 'npy' / f'{frame.name}.npy', depth_m)
-            np.save(self._folder / 'npy' / f'{frame.name}_sigma.npy', output.uncertainty_m)
+            write_npy(self._folder / 'npy' / f'{frame.name}.npy', depth_m)
+            write_npy(self._folder / 'npy' / f'{frame.name}_sigma.npy', output.uncertainty_m)
         if self._kinds['cloud']:
             write_ply(self._folder / 'cloud' / f'{frame.name}.ply',
                       depth_to_points(depth_m, frame.camera.rays()), frame.rgb_HW3,
@@ -152,12 +154,13 @@ class _Writer:
 
     def write_table(self, rows: list[dict[str, Any]]) -> None:
         """Write predictions.csv."""
-        with (self._folder / 'predictions.csv').open('w', newline='', encoding='utf-8') as file:
-            table = csv.DictWriter(file, _COLUMNS)
-            table.writeheader()
-            for row in rows:
-                table.writerow({key: f'{value:.6g}' if isinstance(value, float) else value
-                                for key, value in row.items()})
+        text = StringIO(newline='')
+        table = csv.DictWriter(text, _COLUMNS)
+        table.writeheader()
+        for row in rows:
+            table.writerow({key: f'{value:.6g}' if isinstance(value, float) else value
+                            for key, value in row.items()})
+        write_file(self._folder / 'predictions.csv', text.getvalue().encode())
 
 
 def write_depth_png(path: Path, depth_m: npt.NDArray[np.float32]) -> None:
@@ -168,11 +171,26 @@ def write_depth_png(path: Path, depth_m: npt.NDArray[np.float32]) -> None:
         path: Where to.
         depth_m: Depth [m], (H, W); what is not finite, not above 0 or beyond 65.535 m becomes 0.
 
+    Raises:
+        SourceError: The folder is missing, not writable or full; an older file is unchanged.
+
     """
     valid = (depth_m > 0) & (depth_m <= _MAX_PNG_DEPTH_M)
     stored = np.where(valid, np.rint(np.where(valid, depth_m, 0) * 1000), 0).astype(np.uint16)
-    if not cv2.imwrite(str(path), stored):
-        raise SourceError(f'{path} cannot be written; is there space, and may this user write?')
+    write_file(path, cv2.imencode('.png', stored)[1].tobytes())
+
+
+def write_npy(path: Path, values: npt.NDArray[np.float32]) -> None:
+    """
+    Write an array as numpy stores it.
+
+    Raises:
+        SourceError: The folder is missing, not writable or full; an older file is unchanged.
+
+    """
+    buffer = BytesIO()
+    np.save(buffer, values)
+    write_file(path, buffer.getvalue())
 
 
 def _metrics(

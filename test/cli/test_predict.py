@@ -8,12 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import cv2
+from file_size_limit import largest_file
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.cli.__main__ import main
 from scaledepth_ros.cli.predict import write_depth_png
+from scaledepth_ros.whole_file import write_file
 
 HEIGHT, WIDTH = 48, 64
 
@@ -178,6 +180,33 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert text in error
     assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize(('options', 'file'), [
+    ([], 'depth/f1.png'), (['--npy'], 'npy/f1.npy'), (['--npy'], 'npy/f1_sigma.npy'),
+    (['--ply'], 'cloud/f1.ply'), ([], 'strip/f1.png'), ([], 'predictions.csv'),
+])
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, options: list[str], file: str,
+) -> None:
+    command = ['predict', str(images), '-o', str(tmp_path / 'out'), '--fx', '40', *options]
+    assert main(command) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / 'out').rglob('*.*')}
+    capsys.readouterr()
+
+    def written(path: Path, data: bytes) -> None:
+        # The disk has room for all of this file but the last byte.
+        with largest_file(len(data) - (path == tmp_path / 'out' / file)):
+            write_file(path, data)
+
+    for module in ('cli.predict', 'visualization'):
+        monkeypatch.setattr(f'scaledepth_ros.{module}.write_file', written)
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert error == (f'scaledepth predict: {tmp_path / "out" / file} cannot be written '
+                     '(File too large); free space there or choose another folder.\n')
+    assert {path: path.read_bytes() for path in (tmp_path / 'out').rglob('*.*')} == before
 
 
 def test_depth_png_round_trip(tmp_path: Path) -> None:
