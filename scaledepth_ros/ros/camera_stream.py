@@ -96,6 +96,8 @@ class CameraStream:
 
     def subscribe(self) -> None:
         """Start to receive."""
+        # Those of the last time say nothing about this one.
+        self.health.forget_stamps()
         self._info.open()
         self._image.open()
         self.health.started_s = time.monotonic()
@@ -240,5 +242,11 @@ class CameraStream:
                 f'stamps of {self._image.topic} went back by '
                 f'{(self._last_stamp_ns - stamp_ns) / 1e9:.2f} s: a bag loops, the clock was set, '
                 'or two cameras publish there', warning=True)
-            self.health.forget_latencies()
+            self.health.forget_stamps()
         self._last_stamp_ns = stamp_ns
+        problem = self.health.stamped(stamp_ns, self._node.get_clock().now().nanoseconds)
+        key = self.name, 'stamps'
+        if problem:
+            self._log.fault(key, f'{self._image.topic}: {problem}', warning=True)
+        else:
+            self._log.recovered(key, f'{self._image.topic}: stamps fit the clock again')

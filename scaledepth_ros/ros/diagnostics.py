@@ -20,6 +20,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
 from scaledepth_ros.ros.parameters import DepthParameters
+from scaledepth_ros.ros.stamp_age import is_plausible, StampAges
 
 _WINDOW_S = 5.0
 # Images that give way for this long, with no depth meanwhile: that is no overload any more.
@@ -107,6 +108,7 @@ class CameraHealth:
     valid_share: float = float('nan')
     idle: bool = False
     faults: dict[FaultKind, Fault] = field(default_factory=dict)
+    _stamps: StampAges = field(default_factory=StampAges)
     _latency_ms: deque[float] = field(default_factory=lambda: deque(maxlen=300))
     _processing_ms: deque[float] = field(default_factory=lambda: deque(maxlen=300))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -133,16 +135,35 @@ class CameraHealth:
             for kind in kinds:
                 self.faults.pop(kind, None)
 
+    def stamped(self, stamp_ns: int, now_ns: int) -> str:
+        """
+        Note the stamp of an image that has arrived.
+
+        Args:
+            stamp_ns: the stamp.
+            now_ns: the node's clock, which may be simulated.
+
+        Returns:
+            What is wrong with the stamps of the last seconds, '' if nothing.
+
+        """
+        with self._lock:
+            self._stamps.add(stamp_ns, now_ns, time.monotonic())
+            return self._stamps.problem()
+
     def finished(self, *, latency_ms: float, processing_ms: float) -> None:
         """Count a published frame with the time since its stamp and since its arrival."""
         with self._lock:
             self.published.tick(time.monotonic())
-            self._latency_ms.append(latency_ms)
+            # Between two clocks that do not belong together there is no latency.
+            if is_plausible((latency_ms - processing_ms) / 1e3):
+                self._latency_ms.append(latency_ms)
             self._processing_ms.append(processing_ms)
 
-    def forget_latencies(self) -> None:
-        """Start the latency statistics anew, as after a jump of the clock."""
+    def forget_stamps(self) -> None:
+        """Start the statistics of stamps anew, as after a jump of the clock."""
         with self._lock:
+            self._stamps.clear()
             self._latency_ms.clear()
 
     def statuses(self, *, active: bool, image_timeout_s: float, publisher_count: int,
@@ -186,13 +207,18 @@ class CameraHealth:
         status = self._status('camera', {
             'topic': self.image_topic, 'publishers': publisher_count, 'reliability': reliability,
             'rate [Hz]': f'{rate_hz:.1f}', 'received': self.received.total,
-            'rejected': self.rejected.total, 'last image': self.last_image})
+            'rejected': self.rejected.total, 'last image': self.last_image,
+            'stamp age on arrival p50 [s]': f'{self._stamps.median_s():.3f}'})
+        problem = self._stamps.problem()
         # First, because what was wrong with the last image matters less than that none comes.
         if silence:
             status.level = DiagnosticStatus.WARN
             status.message = f'no image on {self.image_topic}: {silence}'
         elif not self._apply_fault(status, FaultKind.CAMERA, now_s):
-            status.message = f'{rate_hz:.1f} images/s' if active else 'not active'
+            if active and problem:
+                status.level, status.message = DiagnosticStatus.WARN, problem
+            else:
+                status.message = f'{rate_hz:.1f} images/s' if active else 'not active'
         return status
 
     def _calibration_status(self, now_s: float) -> DiagnosticStatus:
@@ -213,7 +239,10 @@ class CameraHealth:
             'rate [Hz]': f'{self.published.rate_hz(now_s):.1f}',
             'published': self.published.total, 'dropped for a newer image': self.dropped.total,
             'skipped by max_rate_hz': self.skipped.total}
-        for label, samples in (('stamp to publish', self._latency_ms),
+        offset = self._stamps.offset()
+        if offset:
+            values['stamp to publish'] = f'unknown: {offset}'
+        for label, samples in (('stamp to publish', () if offset else self._latency_ms),
                                ('arrival to publish', self._processing_ms)):
             if samples:
                 p50, p99 = np.percentile(samples, (50, 99))

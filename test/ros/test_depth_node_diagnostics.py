@@ -86,3 +86,24 @@ def test_two_cameras_on_one_topic_do_not_flood_the_log(start, join):
     time.sleep(0.1)
     assert process.log().count('went back by') == 1
     wait_until(lambda: 'two cameras publish there' in process.log())
+
+
+def test_bag_without_simulated_time_is_told_from_a_slow_node(start, join):
+    """Images of a recording that is a day old, on the clock of the wall."""
+    process = start(model='known')
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    yesterday = int(time.time()) - 86400
+    status = peer.send_until(
+        lambda: peer.status('camera', WARN, 'ros2 bag play --clock'),
+        make_image(sec=yesterday), make_info())
+    assert status.message.startswith("image stamps are 24.0 h behind the node's clock; for a bag")
+    compute = peer.wait_for_status('compute', OK)
+    values = {value.key: value.value for value in compute.values}
+    assert values['stamp to publish'].startswith('unknown: image stamps are 24.0 h behind')
+    assert float(values['arrival to publish p50 [ms]']) < 10_000.0
+    assert not [key for key in values if key.startswith('stamp to publish p')]
+    process.wait_for_log('image stamps are 24.0 h behind')
+    # The bag is played anew as it should be: stamps and clock are the same again.
+    peer.send_until(lambda: peer.status('camera', OK, 'images/s'), make_image())
+    process.wait_for_log('stamps fit the clock again')
