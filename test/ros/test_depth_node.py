@@ -75,8 +75,8 @@ def test_compressed_depth_decodes_as_image_transport_does(start, join):
     np.testing.assert_array_equal(png == 0, ~np.isfinite(depth_m))
     valid = png > 0
     decoded_m = a / (png[valid].astype(np.float32) - b)
-    # Half a code at 40 m, with codes spread over 1 m .. 40 m.
-    assert np.abs(decoded_m / depth_m[valid] - 1).max() < 40 / 65000
+    # Half a step, of 1 cm at 10 m and 16 cm at 40 m.
+    assert (np.abs(decoded_m - depth_m[valid]) <= 0.501e-4 * depth_m[valid] ** 2).all()
 
     assert peer.set_parameters(depth_encoding='16UC1')[0].successful
     message, depth = peer.exchange(make_image(), None, topic, 'depth/image')
