@@ -24,7 +24,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         The name to write to. Nothing is left under it when the block fails.
 
     Raises:
-        OSError: The folder is missing, not writable or full.
+        OSError: The folder is missing, not writable or full; it names the file.
     """
     # Not made of the name of the file, which may be as long as a name can be.
     part = path.with_name(f'.{os.getpid()}-{token_hex(4)}.part')
@@ -34,10 +34,13 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
             with part.open('rb') as file:
                 os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         # Where a folder turns out to be a file, there is nothing to remove, and no way to say so.
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(part)):
+            # A full disk names no file, everything else one that nobody knows.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

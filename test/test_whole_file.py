@@ -42,6 +42,18 @@ def test_the_old_file_stays_where_the_new_one_finds_no_space(tmp_path: Path) -> 
     assert path.stat().st_size == 1000
 
 
+def test_an_error_names_the_file_that_was_meant(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        with replacing(path) as part:
+            part.write_bytes(bytes(1001))
+
+    for place in (tmp_path / 'file', tmp_path / 'absent' / 'file'):
+        with largest_file(1000), pytest.raises(OSError, match=str(place)) as told:
+            write(place)
+        assert told.value.filename == str(place)
+    assert isinstance(told.value, FileNotFoundError)
+
+
 def test_nothing_is_left_of_a_block_that_was_interrupted(tmp_path: Path) -> None:
     def interrupted() -> None:
         with replacing(tmp_path / 'file') as part:

@@ -16,7 +16,6 @@ import csv
 from dataclasses import asdict, dataclass
 import json
 from multiprocessing import get_context
-import os
 from pathlib import Path
 import time
 
@@ -29,6 +28,7 @@ from scaledepth_ros.simulation.mesh import FloatArray
 from scaledepth_ros.simulation.renderer import SimulatedCamera
 from scaledepth_ros.simulation.sensor import SensorModel
 from scaledepth_ros.simulation.viewpoints import random_view
+from scaledepth_ros.whole_file import replacing
 
 COLUMNS = (
     'split', 'domain', 'dataset', 'scene', 'category', 'rgb', 'depth', 'depth_scale', 'fx', 'fy',
@@ -171,16 +171,16 @@ def encode_depth(depth_m: FloatArray, scale: float) -> np.ndarray:
 
 
 def _write(path: Path, image: np.ndarray, options: list[int]) -> None:
-    if not cv2.imwrite(str(path), np.ascontiguousarray(image), options):
-        raise DatasetError(f'cannot write {path}: check that the folder exists and has space')
+    # cv2.imwrite() would not say why it failed.
+    encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image), options)[1]
+    with replacing(path) as part:
+        part.write_bytes(encoded.tobytes())
 
 
 def _run(job: SceneJob, settings: DatasetSettings, folder: Path) -> int:
     rows = render_scene(job, settings, folder)
-    record = _record(folder, job)
-    temporary = record.with_suffix('.part')
-    temporary.write_text(json.dumps(rows))
-    os.replace(temporary, record)
+    with replacing(_record(folder, job)) as part:
+        part.write_text(json.dumps(rows))
     return len(rows)
 
 
@@ -226,8 +226,8 @@ def write_dataset(
         raise ConfigError(
             f'frames={frames} and workers={workers} arrived, both must be at least 1'
         )
-    _claim(folder, settings)
     try:
+        _claim(folder, settings)
         return _write_frames(folder, settings, frames, workers, progress or (lambda count: None))
     except OSError as error:
         raise DatasetError(
@@ -285,19 +285,18 @@ def _claim(folder: Path, settings: DatasetSettings) -> None:
                     f'({", ".join(f"{key}={found.get(key)}" for key in differing)}): '
                     'repeat those, or choose another folder'
                 )
-        else:
-            path.write_text(json.dumps(wanted, indent=1) + '\n')
+            return
     except (OSError, ValueError) as error:
         raise DatasetError(f'cannot use {folder} as a data set folder: {error}') from error
+    with replacing(path) as part:
+        part.write_text(json.dumps(wanted, indent=1) + '\n')
 
 
 def _write_index(folder: Path, planned: list[SceneJob]) -> int:
     """List the finished scenes in the order of their numbers; return the number of frames."""
     rows = [row for job in planned for row in _finished(folder, job) or []]
-    temporary = folder / 'index.csv.part'
-    with temporary.open('w', newline='') as stream:
+    with replacing(folder / 'index.csv') as part, part.open('w', newline='') as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator='\n')
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, folder / 'index.csv')
     return len(rows)

@@ -8,8 +8,10 @@ import errno
 import hashlib
 import os
 from pathlib import Path
+import re
 
 import cv2
+from file_size_limit import largest_file
 import numpy as np
 import pytest
 from scaledepth_ros.cli import simulate
@@ -123,6 +125,19 @@ def test_a_full_disk_is_one_clear_line_and_the_run_goes_on_later(
         write_dataset(tmp_path, SMALL, 2)
     monkeypatch.setattr(os, 'replace', replace)
     assert write_dataset(tmp_path, SMALL, 2) == 2
+
+
+@pytest.mark.parametrize(('size', 'file'), [
+    (100, r'simulate\.json'), (600, r'room_\d+/000\.jpg'), (1300, r'room_\d+/000\.png'),
+])
+def test_a_real_full_disk_leaves_no_half_file(tmp_path: Path, size: int, file: str) -> None:
+    text = rf'^cannot write .*/{file} \(File too large\): free space and repeat the command, .*$'
+    with largest_file(size), pytest.raises(DatasetError, match=text):
+        write_dataset(tmp_path, SMALL, 2)
+    left = [path for path in tmp_path.rglob('*') if path.is_file()]
+    assert not [path for path in left if re.search(rf'{file}$|part', str(path))]
+    assert write_dataset(tmp_path, SMALL, 2) == 2
+    assert len(rows_of(tmp_path)) == 2
 
 
 def _full(source: object, target: object) -> None:
