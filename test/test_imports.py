@@ -17,7 +17,7 @@ PACKAGE = ROOT / 'scaledepth_ros'
 GROUND = {
     'errors', 'progress', 'camera', 'distortion', 'calibration', 'image_files', 'preprocessing',
     'pointcloud', 'laser_scan', 'visualization', 'depth_strip', 'bag', 'source_options',
-    'memory', 'middleware', 'whole_file',
+    'memory', 'middleware', 'whole_file', 'evenly_spaced',
 }
 
 # Beside the ground: what each part may import of the package.

@@ -20,7 +20,9 @@ from scaledepth_ros.evaluation.metrics import (
     log_scale_offset,
     mean_metrics,
 )
+from scaledepth_ros.evenly_spaced import evenly_spaced
 from scaledepth_ros.visualization import write_picture, write_ply
+from scaledepth_ros.whole_file import write_file
 
 FloatMap = npt.NDArray[np.float32]
 
@@ -92,7 +94,7 @@ def report(output: Path, truth_folder: Path, facts: Mapping[str, Any]) -> dict[s
     summary = _summarize(arrivals, truth, recording, facts)
     _write_cloud(output, recording, summary)
     _write_strip(output, truth, recording, summary)
-    (output / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
+    write_file(output / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
     return summary
 
 
@@ -289,8 +291,7 @@ def _write_strip(
     stamps = sorted(first_stamp_of.values())
     if not stamps:
         return
-    chosen = [stamps[i] for i in np.unique(
-        np.linspace(0, len(stamps) - 1, _STRIP_ROWS).round().astype(int))]
+    chosen = [stamps[i] for i in evenly_spaced(len(stamps), _STRIP_ROWS)]
     first_ns = min(truth.frame_of)
     title = [f'ScaleDepth {summary["model"]}    weights: {summary["weights"]}',
              f'{summary["source"]}    intrinsics: {summary["intrinsics"]}']

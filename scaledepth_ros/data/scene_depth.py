@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from scaledepth_ros.data.augmentation import ASSUMED_FOV_DEG, source_focal_px
 from scaledepth_ros.data.sample import FrameSource
+from scaledepth_ros.evenly_spaced import evenly_spaced
 
 # Frames of one scene look alike; a few of them say how far away it is.
 _FRAMES_PER_SCENE = 4
@@ -36,9 +37,8 @@ def scene_depths(
         members[frames.infos[index].scene].append(index)
     depths = {}
     for scene, candidates in members.items():
-        places = np.linspace(0, len(candidates) - 1, min(frames_per_scene, len(candidates)))
         logs = []
-        for place in places.round().astype(int):
+        for place in evenly_spaced(len(candidates), frames_per_scene):
             sample = frames[candidates[place]]
             known_m = sample.depth_m_HW[np.isfinite(sample.depth_m_HW)]
             if known_m.size:

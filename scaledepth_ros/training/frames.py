@@ -22,6 +22,7 @@ from scaledepth_ros.data.sampler import SampleKey, SamplerConfig, SceneSampler
 from scaledepth_ros.data.scene_depth import scene_depths
 from scaledepth_ros.data.training_set import collate, NetworkBatch, TrainingSet
 from scaledepth_ros.errors import ConfigError, DatasetError
+from scaledepth_ros.evenly_spaced import evenly_spaced
 from scaledepth_ros.training.config import DevConfig, SourceConfig, TrainConfig
 from scaledepth_ros.training.distributed import Processes
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -133,9 +134,8 @@ def _dev_frames(
             scenes.setdefault(info.scene, []).append((frames, index))
     parts = []
     for members in scenes.values():
-        picks = np.linspace(0, len(members) - 1, min(max_frames, len(members))).round()
-        parts += [SelectedFrames(members[int(pick)][0], [members[int(pick)][1]])
-                  for pick in picks]
+        parts += [SelectedFrames(members[pick][0], [members[pick][1]])
+                  for pick in evenly_spaced(len(members), max_frames)]
     return ConcatFrames(parts) if parts else None
 
 
