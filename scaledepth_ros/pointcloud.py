@@ -140,6 +140,20 @@ def apply_range(
     return out
 
 
+def known_mask(depth_m: npt.NDArray[np.floating]) -> BoolArray:
+    """
+    Find pixels that have a depth.
+
+    Args:
+        depth_m: Depth in metres, of any shape.
+
+    Returns:
+        True where depth is finite and above 0, in the same shape.
+
+    """
+    return np.asarray(np.isfinite(depth_m) & (depth_m > 0))
+
+
 def uncertainty_mask(
     depth_m: Float32Array, uncertainty_m: Float32Array, max_relative: float,
 ) -> BoolArray:

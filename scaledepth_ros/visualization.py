@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.errors import ImageError, SourceError
+from scaledepth_ros.pointcloud import known_mask
 from scaledepth_ros.whole_file import write_file
 
 FloatMap = npt.NDArray[np.floating]
@@ -146,7 +147,7 @@ def depth_scale(depths_m: Iterable[FloatMap], *, unit: str = 'm') -> ColorScale:
     """
     samples = [np.asarray(d)[::2, ::2].ravel() for d in depths_m]
     values = np.concatenate(samples) if samples else np.empty(0)
-    values = values[np.isfinite(values) & (values > 0)]
+    values = values[known_mask(values)]
     low, high = (float(v) for v in np.percentile(values, [1, 99])) if values.size else (1.0, 10.0)
     if high < 2 * low:
         middle = (low * high) ** 0.5
@@ -176,7 +177,7 @@ def relative_error_percent(depth_m: FloatMap, truth_m: FloatMap) -> npt.NDArray[
             f'A depth map of shape {depth_m.shape} was compared with a truth of shape '
             f'{truth_m.shape}; expected equal shapes.'
         )
-    known = np.isfinite(depth_m) & np.isfinite(truth_m) & (truth_m > 0)
+    known = np.isfinite(depth_m) & known_mask(truth_m)
     safe_truth = np.where(known, truth_m, 1.0).astype(np.float64)
     return np.where(known, 100.0 * (np.where(known, depth_m, 1.0) - safe_truth) / safe_truth,
                     np.nan)

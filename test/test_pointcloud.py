@@ -22,6 +22,7 @@ from scaledepth_ros.pointcloud import (
     depth_to_points,
     fill_cloud,
     flying_pixel_mask,
+    known_mask,
     POINT_STEP,
     uncertainty_mask,
 )
@@ -46,6 +47,13 @@ def read_point(buffer: Any, index: int) -> tuple[float, float, float, int]:
     """Read x, y, z and rgb as a subscriber does, by the offsets of the message's fields."""
     x, y, z = (struct.unpack_from('<f', buffer, index * 16 + offset)[0] for offset in (0, 4, 8))
     return x, y, z, struct.unpack_from('<I', buffer, index * 16 + 12)[0]
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('kind', [np.float16, np.float32, np.float64])
+def test_a_depth_is_finite_and_above_0(kind: type) -> None:
+    depth_m = np.array([[NAN, INF, -INF], [0.0, -0.0, -1.0], [1e-6, 2.0, 6e4]], kind)
+    assert known_mask(depth_m).tolist() == [[False] * 3, [False] * 3, [True] * 3]
 
 
 def test_cloud_of_four_pixels_by_hand() -> None:

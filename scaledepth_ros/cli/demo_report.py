@@ -21,6 +21,7 @@ from scaledepth_ros.evaluation.metrics import (
     mean_metrics,
 )
 from scaledepth_ros.evenly_spaced import evenly_spaced
+from scaledepth_ros.pointcloud import known_mask
 from scaledepth_ros.visualization import write_picture, write_ply
 from scaledepth_ros.whole_file import write_file
 
@@ -136,7 +137,7 @@ def _add_depth(recording: _Recording, truth: _Truth, stamp_ns: int, depth: Any) 
     truth_m = truth.depth_m(stamp_ns)
     if truth_m is None or truth_m.shape != depth_m.shape:
         return
-    valid = finite & (depth_m > 0) & np.isfinite(truth_m) & (truth_m > 0)
+    valid = known_mask(depth_m) & known_mask(truth_m)
     if not valid.any():
         return
     predicted, true = depth_m[valid], truth_m[valid]

@@ -32,7 +32,7 @@ from scaledepth_ros.cli.source_arguments import (
 from scaledepth_ros.depth_strip import draw_depth_strip, frame_caption, StripFrame
 from scaledepth_ros.errors import ConfigError, SourceError
 from scaledepth_ros.image_source import open_source
-from scaledepth_ros.pointcloud import depth_to_points
+from scaledepth_ros.pointcloud import depth_to_points, known_mask
 from scaledepth_ros.source_options import ImageSource, SourceFrame
 from scaledepth_ros.visualization import write_picture, write_ply
 from scaledepth_ros.whole_file import write_file
@@ -200,7 +200,7 @@ def _metrics(
         return None
     from scaledepth_ros.evaluation.metrics import depth_metrics
 
-    valid = np.isfinite(depth_m) & (depth_m > 0) & np.isfinite(truth_m) & (truth_m > 0)
+    valid = known_mask(depth_m) & known_mask(truth_m)
     return depth_metrics(depth_m[valid], truth_m[valid]) if valid.any() else None
 
 
