@@ -5,30 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-import os
 import sys
 import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
-from scaledepth_ros.errors import ConfigError, ScaleDepthError
-from scaledepth_ros.memory import keep_freed_memory
+from scaledepth_ros.errors import ScaleDepthError
 from scaledepth_ros.ros.camera_outputs import create_publisher
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
+from scaledepth_ros.ros.depth_process import run_process
 from scaledepth_ros.ros.diagnostics import FaultKind, model_status
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
-from scaledepth_ros.ros.lifecycle import (
-    refuse_impossible_transitions,
-    release_state_machine,
-    spin,
-)
-from scaledepth_ros.ros.logs import forward_package_log, ThrottledLog
+from scaledepth_ros.ros.lifecycle import refuse_impossible_transitions, release_state_machine
+from scaledepth_ros.ros.logs import ThrottledLog
 from scaledepth_ros.ros.network import (
     free_predictor,
     load_predictor,
@@ -38,7 +31,6 @@ from scaledepth_ros.ros.network import (
 from scaledepth_ros.ros.parameter_store import ParameterStore
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
-from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
 
 # Within the second that launch and most supervisors grant before they kill.
 _STOP_TIMEOUT_S = 0.7
@@ -338,34 +330,7 @@ def main(args: list[str] | None = None, *,
         1 if a parameter is not valid; otherwise the process ends here, with status 0.
 
     """
-    # Before anything has been allocated, or a size that came first decides how the rest is.
-    keep_freed_memory()
-    let_signals_only_end_the_context()
-    rclpy.init(args=args)
-    node = executor = None
-    try:
-        with ended_by_signals():
-            node = DepthNode(predictor_factory=predictor_factory)
-            forward_package_log(node.get_logger())
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            spin(executor, node)
-    except ConfigError as error:
-        print(f'depth_node: {error}', file=sys.stderr)
-        rclpy.try_shutdown()
-        return 1
-    if node is not None:
-        node.stop(process_ends=True)
-    if executor is not None:
-        executor.shutdown(timeout_sec=0)
-    if node is not None:
-        node.destroy_node()
-    rclpy.try_shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # All of ROS is closed. An orderly end of the interpreter would take seconds to unload torch,
-    # and crash if the worker thread is still inside the network.
-    os._exit(0)
+    return run_process(lambda: DepthNode(predictor_factory=predictor_factory), args)
 
 
 if __name__ == '__main__':
