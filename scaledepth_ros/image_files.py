@@ -25,6 +25,7 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.p
 # How far above a folder of images its index.csv is looked for.
 _PARENTS = 3
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8', b'\xda', b'\xff\xd9'
 
 _logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def colour_images(folder: Path) -> list[Path]:
     left_out = {*beside, *(p for p, bits in grey_bits.items() if bits > 8)}
     if len(left_out) == len(images):
         raise SourceError(
-            f'{folder} holds {len(images)} images, all of one channel with 16 bits, which are '
+            f'{folder} holds {len(images)} image(s), all of one channel with 16 bits, which are '
             'taken for depth; expected colour or 8-bit grey ones (convert those of a 16-bit '
             'camera).'
         )
@@ -211,7 +212,7 @@ def read_rgb(path: Path, *, upright: bool = True) -> npt.NDArray[np.uint8]:
         (H, W, 3) uint8; a grey image is repeated, 16 bits are reduced to 8.
 
     Raises:
-        SourceError: The file cannot be decoded.
+        SourceError: The file cannot be decoded, or not to its end.
 
     """
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -220,4 +221,20 @@ def read_rgb(path: Path, *, upright: bool = True) -> npt.NDArray[np.uint8]:
         raise SourceError(
             f'{path} cannot be decoded as an image; it is missing, damaged or of an unknown kind.'
         )
+    if _is_cut_off(path):
+        # OpenCV fills the rest with grey, whose depth would mean nothing.
+        raise SourceError(f'{path} is cut off, a JPEG without its end; copy it once more.')
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Tell whether a file is a JPEG whose picture does not reach its end."""
+    data = path.read_bytes()
+    if not data.startswith(_JPEG_START):
+        return False
+    # What precedes the picture may hold a whole JPEG, as a thumbnail.
+    place = len(_JPEG_START)
+    while data[place:place + 1] == b'\xff' and data[place + 1:place + 2] != _JPEG_SCAN:
+        is_filling = data[place + 1:place + 2] == b'\xff'
+        place += 1 if is_filling else 2 + int.from_bytes(data[place + 2:place + 4], 'big')
+    return data.find(_JPEG_END, place) < 0

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.bag import BagReader, decode_image, stamp_ns_of
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.errors import ImageError, SourceError
+from scaledepth_ros.errors import CameraInfoError, ConfigError, ImageError, SourceError
 from scaledepth_ros.image_files import (
     colour_images,
     frame_names,
@@ -43,6 +43,7 @@ _BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
 _IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 _INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
 _RENDER_THREADS = 2
+_SIMULATED_SIDES = (16, 4096)
 
 _logger = logging.getLogger(__name__)
 
@@ -63,6 +64,11 @@ class SimulatedSource(ImageSource):
         self._seed = int(seed or '0')
         self._options = options
         width, height = options.width or 640, options.height or 480
+        if not all(_SIMULATED_SIDES[0] <= side <= _SIMULATED_SIDES[1] for side in (width, height)):
+            raise ConfigError(
+                f'Simulated images of {width}x{height} were asked for; expected sides of '
+                f'{_SIMULATED_SIDES[0]} to {_SIMULATED_SIDES[1]} pixels.'
+            )
         self._camera = options.camera(height, width)
         self.description = f'simulated {self._kind}, seed {self._seed}'
         # The field of view of a camera that does not exist is a choice, not an assumption.
@@ -112,23 +118,26 @@ class FolderSource(ImageSource):
                            else options.describe_intrinsics())
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        readable = 0
+        self.left_out = 0
         for path, name in zip(self._paths, self.frame_names, strict=True):
             indexed = self._index.get(path)
             try:
                 rgb_HW3 = read_rgb(path, upright=indexed is None)
             except SourceError as error:
                 _logger.warning('%s It is left out.', error)
+                self.left_out += 1
                 continue
-            readable += 1
             height, width = rgb_HW3.shape[:2]
-            known = indexed.camera(height, width) if indexed and self._asks_index else None
+            try:
+                known = indexed.camera(height, width) if indexed and self._asks_index else None
+                camera = known or self._options.camera(height, width)
+            except CameraInfoError as error:
+                raise CameraInfoError(f'{path}: {error}') from None
             yield SourceFrame(
-                name=name, rgb_HW3=rgb_HW3,
-                camera=known or self._options.camera(height, width),
+                name=name, rgb_HW3=rgb_HW3, camera=camera,
                 truth_m_HW=indexed.read_depth_m() if indexed else None,
             )
-        if not readable:
+        if self.left_out == len(self._paths):
             raise SourceError(f'None of the images of {self.description} can be decoded.')
 
 
@@ -140,7 +149,10 @@ class VideoSource(ImageSource):
         self._options = options
         capture = cv2.VideoCapture(str(path))
         if not capture.isOpened():
-            raise SourceError(f'{path} cannot be opened; expected a video that OpenCV can decode.')
+            raise SourceError(
+                f'{path} cannot be opened; expected a video that OpenCV can decode, an image '
+                f'({", ".join(IMAGE_SUFFIXES)}) or a bag ({", ".join(_BAG_SUFFIXES)}).'
+            )
         rate_hz = float(capture.get(cv2.CAP_PROP_FPS))
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         capture.release()
@@ -291,6 +303,7 @@ def open_source(spec: str, options: SourceOptions | None = None) -> ImageSource:
 
     Raises:
         SourceError: Nothing that can be read is there.
+        ConfigError: Simulated images of that size are not possible.
         CameraInfoError: The calibration is senseless.
 
     """
@@ -307,7 +320,8 @@ def open_source(spec: str, options: SourceOptions | None = None) -> ImageSource:
 
 def _open_path(spec: str, options: SourceOptions) -> ImageSource:
     path = Path(spec).expanduser()
-    if not path.exists():
+    # An empty name would stand for the current folder.
+    if not spec or not path.exists():
         raise SourceError(
             f'There is no source {spec!r}; expected simulated, a folder of images, an image, a '
             'video file, a bag or a device such as /dev/video0.'

@@ -154,6 +154,7 @@ class ImageSource(ABC):
         rate_hz: Native frame rate, None where images are not a sequence in time.
         frame_count: Number of frames, None if it is not known or endless.
         frame_names: Names of the frames, no two alike; empty if they are numbered as they come.
+        left_out: Number of frames that the last iteration could not read.
         live: A camera whose frames cannot be read twice, nor later.
 
     """
@@ -163,6 +164,7 @@ class ImageSource(ABC):
     rate_hz: float | None = None
     frame_count: int | None = None
     frame_names: tuple[str, ...] = ()
+    left_out: int = 0
     live: bool = False
 
     @abstractmethod

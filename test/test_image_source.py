@@ -110,7 +110,7 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match='holds no image; .* not in folders below'):
         colour_images(tmp_path)
     save(tmp_path / 'depth.png', np.full((8, 8), 9, np.uint16))
-    with pytest.raises(SourceError, match='holds 1 images, all of one channel with 16 bits'):
+    with pytest.raises(SourceError, match=r'holds 1 image\(s\), all of one channel with 16 bits'):
         colour_images(tmp_path)
 
 
@@ -216,14 +216,38 @@ def test_a_calibration_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
         SourceOptions(camera_yaml=tmp_path / 'absent.yaml')
 
 
+@pytest.mark.parametrize('progressive', [0, 1])
+def test_a_jpeg_that_is_cut_off_is_not_read(tmp_path: Path, progressive: int) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+
+    def encoded(pixels: npt.NDArray[np.uint8]) -> bytes:
+        return bytes(cv2.imencode('.jpg', pixels, [
+            cv2.IMWRITE_JPEG_PROGRESSIVE, progressive])[1].tobytes())
+
+    # A segment APP1 with a thumbnail, filling before the next marker, and what phones append.
+    thumbnail = encoded(rgb[:8, :8])
+    segment = b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
+    whole = b'\xff\xd8' + segment + b'\xff\xff' + encoded(rgb)[2:]
+    path = tmp_path / 'a.jpg'
+    for data in (encoded(rgb), whole, whole + b'trailer'):
+        path.write_bytes(data)
+        assert read_rgb(path).shape == (48, 64, 3)
+    for size in (len(whole) // 2, len(whole) - 20, len(whole) - 2):
+        path.write_bytes(whole[:size])
+        assert cv2.imread(str(path)) is not None, 'else it is told already'
+        with pytest.raises(SourceError, match=r'a\.jpg is cut off'):
+            read_rgb(path)
+
+
 def test_an_unreadable_image_is_left_out_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture,
 ) -> None:
     save(tmp_path / 'a.png', picture())
     (tmp_path / 'b.png').write_bytes(b'\x89PNG\r\n\x1a\n torn')
-    frames = list(open_source(str(tmp_path), SourceOptions(focal_px=50)))
-    assert [f.name for f in frames] == ['a']
+    source = open_source(str(tmp_path), SourceOptions(focal_px=50))
+    assert [f.name for f in source] == ['a']
     assert 'b.png cannot be decoded' in caplog.text
+    assert source.left_out == 1
     (tmp_path / 'a.png').unlink()
     with pytest.raises(SourceError, match='None of the images'):
         list(open_source(str(tmp_path), SourceOptions(focal_px=50)))
@@ -308,10 +332,11 @@ def test_simulation_is_repeatable_and_has_exact_depth() -> None:
 
 @pytest.mark.parametrize(('spec', 'text'), [
     ('/nowhere', 'There is no source'),
+    ('', "There is no source ''"),
     ('simulated:moon', "no source 'simulated:moon'; expected simulated"),
     ('simulated:room:x', 'a whole number as SEED'),
     ('empty', 'holds no image'),
-    ('notes.mp4', 'cannot be opened'),
+    ('notes.mp4', r'cannot be opened; expected a video .*, an image \(.jpg, .* or a bag \(.mcap'),
     ('torn.mcap', 'cannot be read as a bag'),
     ('/dev/null', 'expected a V4L2 camera'),
 ])
@@ -322,6 +347,24 @@ def test_what_is_no_source_is_refused(tmp_path: Path, spec: str, text: str) -> N
     is_file = spec in ('empty', 'notes.mp4', 'torn.mcap')
     with pytest.raises(SourceError, match=text):
         open_source(str(tmp_path / spec) if is_file else spec)
+
+
+@pytest.mark.parametrize(('width', 'height'), [(15, 48), (48, 15), (4097, 48)])
+def test_simulated_images_have_a_size_that_can_be_rendered(width: int, height: int) -> None:
+    with pytest.raises(ConfigError, match=f'{width}x{height} were asked for; .* 16 to 4096 pixel'):
+        open_source('simulated', SourceOptions(width=width, height=height))
+    smallest = open_source('simulated', SourceOptions(width=16, height=16, frames=1))
+    assert next(iter(smallest)).rgb_HW3.shape == (16, 16, 3)
+
+
+def test_a_calibration_of_other_images_names_the_image(tmp_path: Path) -> None:
+    (tmp_path / 'front.yaml').write_text(CALIBRATION)
+    save(tmp_path / 'a.png', picture())
+    save(tmp_path / 'b.png', picture(48, 48))
+    frames = iter(open_source(str(tmp_path), SourceOptions(camera_yaml=tmp_path / 'front.yaml')))
+    assert next(frames).name == 'a'
+    with pytest.raises(CameraInfoError, match=r'b\.png: .*front\.yaml calibrates .* has 48x48'):
+        next(frames)
 
 
 def test_what_may_not_be_read_is_told_with_the_reason(
