@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryFile
 
-from scaledepth_ros.errors import SourceError
+from scaledepth_ros.errors import ConfigError, SourceError
 
 
 @contextmanager
@@ -42,6 +43,22 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
             # A full disk names no file, everything else one that nobody knows.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def make_output_folder(folder: Path) -> None:
+    """
+    Make a folder for results, and find out before the work whether files can be made in it.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f'{folder} cannot be written ({error.strerror}); choose another folder.') from error
 
 
 def write_file(path: Path, data: bytes) -> None:

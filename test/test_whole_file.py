@@ -7,8 +7,8 @@ from pathlib import Path
 
 from file_size_limit import largest_file
 import pytest
-from scaledepth_ros.errors import SourceError
-from scaledepth_ros.whole_file import replacing, write_file
+from scaledepth_ros.errors import ConfigError, SourceError
+from scaledepth_ros.whole_file import make_output_folder, replacing, write_file
 
 
 def test_a_file_takes_the_place_of_another_with_the_permissions_of_a_new_one(
@@ -76,6 +76,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str, rea
     with pytest.raises(SourceError, match=rf'{place} cannot be written \({reason}\)'):
         write_file(tmp_path / place, b'x')
     assert sorted(path.name for path in tmp_path.iterdir()) == ['folder', 'note']
+
+
+def test_a_folder_for_results_is_made_and_left_empty(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_output_folder(tmp_path / 'a' / 'b')
+        assert not list((tmp_path / 'a' / 'b').iterdir())
+    (tmp_path / 'note').write_text('')
+    with pytest.raises(ConfigError, match=r'note cannot be written \(File exists\); choose ano'):
+        make_output_folder(tmp_path / 'note')
+
+
+@pytest.mark.skipif(not Path('/proc/self').is_dir(), reason='needs /proc')
+def test_a_folder_that_is_there_but_takes_no_file_is_refused() -> None:
+    # Not even root may make one here.
+    with pytest.raises(ConfigError, match=r'/proc/self cannot be written \('):
+        make_output_folder(Path('/proc/self'))
 
 
 def test_a_durable_file_is_on_the_disk_before_it_has_its_name(

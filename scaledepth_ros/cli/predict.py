@@ -7,11 +7,13 @@ For every frame NAME of the source, the output folder gets depth/NAME.png (16 bi
 0 = unknown or beyond 65.535 m), strip/NAME.png to look at, and on request cloud/NAME.ply and
 npy/NAME.npy (float32 metres, with NAME_sigma.npy beside it). predictions.csv has a row a frame.
 NAME is that of the image without its ending, or with it where two images differ in it alone:
-a.jpg and a.png become depth/a.jpg.png and depth/a.png.png. Folders are not searched below.
+a.jpg and a.png become depth/a.jpg.png and depth/a.png.png. Folders are not searched below; images
+of them that cannot be used are left out, with a warning each.
 """
 
 import argparse
 from collections.abc import Collection
+from contextlib import suppress
 import csv
 from io import BytesIO, StringIO
 from itertools import islice
@@ -30,17 +32,19 @@ from scaledepth_ros.cli.source_arguments import (
     SOURCES,
 )
 from scaledepth_ros.depth_strip import draw_depth_strip, frame_caption, StripFrame
-from scaledepth_ros.errors import ConfigError, SourceError
+from scaledepth_ros.errors import ConfigError, ImageError, ScaleDepthError, SourceError
 from scaledepth_ros.image_source import open_source
 from scaledepth_ros.pointcloud import depth_to_points, known_mask
 from scaledepth_ros.source_options import ImageSource, SourceFrame
 from scaledepth_ros.visualization import write_picture, write_ply
-from scaledepth_ros.whole_file import write_file
+from scaledepth_ros.whole_file import make_output_folder, write_file
 from tqdm import tqdm
 
 _MAX_PNG_DEPTH_M = 65.535
 _COLUMNS = ('name', 'time_s', 'width', 'height', 'median_m', 'scale_m', 'scene', 'finite_share',
             'beyond_png_share', 'inference_ms', 'abs_rel', 'd1', 'rmse')
+
+_logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict every frame; 0 if there was at least one."""
+    """Predict every frame that can be read; 0 if there was at least one."""
     logging.basicConfig(format='%(levelname)s: %(message)s')
     for option, value in (('--every', args.every), ('--frames', args.frames)):
         if value is not None and value < 1:
@@ -67,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     source = open_source(args.source, source_options(args, frames=wanted))
     if args.npy:
         _check_sigma_names(source.frame_names)
-    # The network takes seconds to load, so what is wrong with the source was told before.
+    make_output_folder(args.output)
+    # The network takes seconds to load, so what is wrong with the rest was told before.
     from scaledepth_ros.inference.predictor import Predictor
 
     predictor = Predictor(args.model, weights=args.weights, device=args.device,
@@ -81,19 +86,35 @@ def run(args: argparse.Namespace) -> int:
     title = [f'ScaleDepth {args.model}    weights: {predictor.weights.description}',
              f'{source.description}    intrinsics: {source.intrinsics}']
     writer = _Writer(args, title)
-    rows = []
-    frames = islice(source, 0, wanted, args.every)
-    for frame in tqdm(frames, total=_expected(source, wanted, args.every), unit='frame',
-                      disable=None):
-        started_s = time.perf_counter()
-        output = predictor.infer(frame.rgb_HW3, frame.camera)
-        inference_ms = 1e3 * (time.perf_counter() - started_s)
-        rows.append(writer.write(frame, output, inference_ms))
-    predictor.close()
+    rows: list[dict[str, Any]] = []
+    frames = tqdm(islice(source, 0, wanted, args.every), unit='frame', disable=None,
+                  total=_expected(source, wanted, args.every))
+    unfit = 0
+    try:
+        for frame in frames:
+            started_s = time.perf_counter()
+            try:
+                output = predictor.infer(frame.rgb_HW3, frame.camera)
+            except ImageError as error:
+                # The frames of anything but a folder are alike, and so is what is wrong with them.
+                if not source.frame_names:
+                    raise
+                _logger.warning('%s: %s It is left out.', frame.name, error)
+                unfit += 1
+                continue
+            inference_ms = 1e3 * (time.perf_counter() - started_s)
+            rows.append(writer.write(frame, output, inference_ms))
+    except BaseException:
+        # What is done stays of use, and the table says which of the files are of this run.
+        with suppress(ScaleDepthError):
+            writer.write_table(rows)
+        raise
+    finally:
+        predictor.close()
     if not rows:
-        raise SourceError(f'{source.description} has no frame.')
+        raise SourceError(f'{source.description} has no frame that can be used.')
     writer.write_table(rows)
-    _print_summary(rows, args.output)
+    _print_summary(rows, args.output, source.left_out + unfit)
     return 0
 
 
@@ -115,12 +136,9 @@ class _Writer:
         self._title = title
         self._kinds = {'depth': True, 'strip': not args.no_strips, 'cloud': args.ply,
                        'npy': args.npy}
-        try:
-            for kind, is_wanted in self._kinds.items():
-                if is_wanted:
-                    (self._folder / kind).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f'{self._folder} cannot be written: {error}.') from error
+        for kind, is_wanted in self._kinds.items():
+            if is_wanted:
+                make_output_folder(self._folder / kind)
 
     def write(self, frame: SourceFrame, output: Any, inference_ms: float) -> dict[str, Any]:
         """Write what was asked for; give the row of the table."""
@@ -209,7 +227,7 @@ def _expected(source: ImageSource, wanted: int | None, every: int) -> int | None
     return -(-min(counts) // every) if counts else None
 
 
-def _print_summary(rows: list[dict[str, Any]], folder: Path) -> None:
+def _print_summary(rows: list[dict[str, Any]], folder: Path, left_out: int) -> None:
     times_ms = sorted(row['inference_ms'] for row in rows)
     print(f'frames  {len(rows)}, {times_ms[len(times_ms) // 2]:.1f} ms each (median), median '
           f'depth {np.median([row["median_m"] for row in rows]):.2f} m')
@@ -223,4 +241,7 @@ def _print_summary(rows: list[dict[str, Any]], folder: Path) -> None:
     if beyond > 0:
         print(f'note    up to {100 * beyond:.1f} % of a frame is beyond 65.535 m and 0 in its '
               'PNG; --npy keeps it')
+    if left_out:
+        print(f'note    {left_out} image(s) could not be used and are left out; the warnings say '
+              'which and why')
     print(f'wrote   {folder}')

@@ -15,6 +15,7 @@ import pytest
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.cli.__main__ import main
 from scaledepth_ros.cli.predict import write_depth_png
+from scaledepth_ros.errors import ImageError
 from scaledepth_ros.whole_file import write_file
 
 HEIGHT, WIDTH = 48, 64
@@ -31,6 +32,8 @@ class KnownPredictor:
         assert set(options) == {'weights', 'device', 'engine', 'precision'}
 
     def infer(self, rgb: npt.NDArray[np.uint8], camera: CameraModel) -> Any:
+        if min(rgb.shape[:2]) < 32:
+            raise ImageError('The image is too small.')
         self.cameras.append(camera)
         depth_m = np.full(rgb.shape[:2], 2.0, np.float32)
         depth_m[:, rgb.shape[1] // 2:] = 4.0
@@ -107,6 +110,40 @@ def test_selection_and_no_pictures(images: Path, tmp_path: Path, known: list[Cam
     assert names(out / 'depth') == ['f0.png', 'f2.png']
 
 
+def test_images_that_cannot_be_used_are_left_out_and_counted(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cv2.imwrite(str(images / 'f1.png'), np.zeros((HEIGHT, 8, 3), np.uint8))
+    (images / 'f2.png').write_bytes(b'no image')
+    command = ['predict', str(images), '-o', str(tmp_path / 'out'), '--fx', '40']
+    assert main(command) == 0
+    assert names(tmp_path / 'out' / 'depth') == ['f0.png', 'f3.png']
+    assert 'note    2 image(s) could not be used and are left out' in capsys.readouterr().out
+    assert 'f1: The image is too small. It is left out.' in caplog.text
+    assert 'f2.png cannot be decoded' in caplog.text
+    for name in ('f0', 'f2', 'f3'):
+        (images / f'{name}.png').unlink()
+    assert main(command) == 2
+    assert 'images has no frame that can be used.' in capsys.readouterr().err
+
+
+def test_a_run_that_ends_early_lists_what_it_has_written(
+    images: Path, tmp_path: Path, known: list[CameraModel], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def infer(self: KnownPredictor, rgb: npt.NDArray[np.uint8], camera: CameraModel) -> Any:
+        if rgb[0, 0, 0] == 120:
+            raise KeyboardInterrupt
+        return original(self, rgb, camera)
+
+    original = KnownPredictor.infer
+    monkeypatch.setattr(KnownPredictor, 'infer', infer)
+    assert main(['predict', str(images), '-o', str(tmp_path / 'out'), '--fx', '40']) == 130
+    assert names(tmp_path / 'out' / 'depth') == ['f0.png', 'f1.png']
+    with (tmp_path / 'out' / 'predictions.csv').open() as file:
+        assert [row['name'] for row in csv.DictReader(file)] == ['f0', 'f1']
+
+
 def test_assumed_intrinsics_are_told(
     images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -180,6 +217,7 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert text in error
     assert error.count('\n') == 1
+    assert not known
 
 
 @pytest.mark.parametrize(('options', 'file'), [
@@ -206,7 +244,13 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(
     error = capsys.readouterr().err
     assert error == (f'scaledepth predict: {tmp_path / "out" / file} cannot be written '
                      '(File too large); free space there or choose another folder.\n')
-    assert {path: path.read_bytes() for path in (tmp_path / 'out').rglob('*.*')} == before
+    after = {path: path.read_bytes() for path in (tmp_path / 'out').rglob('*.*')}
+    table = tmp_path / 'out' / 'predictions.csv'
+    if file != table.name:
+        # The first frame was written.
+        assert after.pop(table).count(b'\n') == 2
+        del before[table]
+    assert after == before
 
 
 def test_depth_png_round_trip(tmp_path: Path) -> None:
