@@ -4,6 +4,7 @@
 
 import argparse
 from collections.abc import Sequence
+import errno
 from importlib import import_module
 import os
 import sys
@@ -15,6 +16,7 @@ PROGRAM = 'scaledepth'
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # command: (module, what it does in one line)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -73,18 +75,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Command line without the program; None for that of the process.
 
     Returns:
-        Exit code: what the command returns, 2 for bad input, 130 after Ctrl-C.
+        Exit code: what the command returns, 2 for bad input or no space, 130 after Ctrl-C.
 
     """
     try:
         code = _dispatch(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
+        # None where a program was started without one.
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output is gone (`... | head`): what is still in the buffer must not
-        # fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output is gone (`... | head`).
+        _drop_output()
         return EXIT_FAILURE
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        if error.filename is None:
+            _drop_output()
+        print(f'{PROGRAM}: {error.filename or "standard output"} cannot be written '
+              f'({error.strerror}); free space there or choose another place.', file=sys.stderr)
+        return EXIT_USAGE
     return code
+
+
+def _drop_output() -> None:
+    """Keep what is still in the buffer from failing once more when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -27,7 +27,9 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what chooses the network and where it runs."""
     group = parser.add_argument_group('network')
-    group.add_argument('--model', default='lite', help='preset (default: %(default)s)')
+    group.add_argument('--model', default='lite',
+                       help='lite, nk, n or k, or a model file, *.safetensors (default: '
+                       '%(default)s)')
     group.add_argument('--weights', type=Path, metavar='FILE',
                        help='weights (default: those of the preset)')
     group.add_argument('--device', default='auto',

@@ -10,9 +10,11 @@ import subprocess
 import sys
 from types import ModuleType
 
+from file_size_limit import largest_file
 import pytest
 from scaledepth_ros.cli import __main__ as cli
 from scaledepth_ros.errors import SourceError
+from scaledepth_ros.whole_file import replacing
 
 
 def install(monkeypatch: pytest.MonkeyPatch, run: Callable[[Namespace], int]) -> None:
@@ -110,6 +112,35 @@ def test_the_program_runs_without_loading_torch_or_ros() -> None:
     assert ended.stderr.strip() == '[]'
 
 
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
+@pytest.mark.parametrize('arguments', [['--help'], ['--version'], ['nonsense']])
+def test_output_to_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    with Path('/dev/full').open('w', encoding='utf-8') as full:
+        ended = subprocess.run([sys.executable, '-m', 'scaledepth_ros.cli', *arguments],
+                               stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count('\n') == 1
+    if arguments != ['nonsense']:
+        assert ended.stderr.startswith(
+            'scaledepth: standard output cannot be written (No space left on device); free')
+
+
+def test_a_full_disk_that_a_command_did_not_expect_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+) -> None:
+    def write(args: Namespace) -> int:
+        with replacing(tmp_path / 'result') as part:
+            part.write_bytes(bytes(1001))
+        return 0
+
+    install(monkeypatch, write)
+    with largest_file(1000):
+        assert cli.main(['probe']) == 2
+    assert capsys.readouterr().err == (
+        f'scaledepth: {tmp_path / "result"} cannot be written (File too large); free space there '
+        'or choose another place.\n')
+
+
 def test_version_and_a_closed_pipe() -> None:
     module = [sys.executable, '-m', 'scaledepth_ros.cli']
     version = subprocess.run([*module, '--version'], capture_output=True, text=True, check=True)
@@ -117,3 +148,6 @@ def test_version_and_a_closed_pipe() -> None:
     piped = subprocess.run(f'{sys.executable} -m scaledepth_ros.cli --help | true', shell=True,
                            capture_output=True, text=True, check=False)
     assert 'Traceback' not in piped.stderr
+    closed = subprocess.run(f'{sys.executable} -m scaledepth_ros.cli --version >&-', shell=True,
+                            capture_output=True, text=True, check=False)
+    assert (closed.returncode, closed.stderr) == (0, '')
