@@ -24,10 +24,12 @@ from scaledepth_ros.data.registry import DATASETS, open_dataset, split_spec
 from scaledepth_ros.data.sample import FrameInfo, FrameSource, SelectedFrames
 from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.evaluation.protocols import get_protocol, Protocol, PROTOCOLS
+from scaledepth_ros.whole_file import make_output_folder
 
 BASELINES = (
     'mean-depth', 'mean-log-depth', 'mean-depth-per-domain', 'mean-log-depth-per-domain',
 )
+Report = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ScaleDepthError: Data, model or options cannot be used.
     """
+    if args.worst < 0:
+        raise ConfigError(f'--worst is {args.worst}; expected 0 or more.')
     if args.worst and args.output is None:
         raise ConfigError(f'--worst {args.worst} needs a folder to draw into; add --output DIR.')
     if args.max_frames is not None and args.max_frames < 1:
@@ -106,29 +110,44 @@ def run(args: argparse.Namespace) -> int:
     from scaledepth_ros.evaluation.tables import format_report
     from scaledepth_ros.model.checkpoint import write_atomically
 
+    # Found out now, not when everything has been measured.
     if args.output is not None:
-        # Found out now, not when everything has been measured.
-        try:
-            args.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        make_output_folder(args.output)
+    if args.fit_uncertainty is not None:
+        if args.fit_uncertainty.is_dir():
             raise ConfigError(
-                f'--output {args.output} cannot be made ({error.strerror}); choose another folder.'
-            ) from error
+                f'--fit-uncertainty {args.fit_uncertainty} is a folder; expected the name of a '
+                'model file to write, *.safetensors.')
+        make_output_folder(args.fit_uncertainty.parent)
+    output = sys.stdout
+
+    def publish(title: str, reports: dict[str, Report], document: Report) -> None:
+        text = json.dumps(document, indent=2)
+        print(text if args.json else format_report(title, reports), file=output)
+        if args.output is not None:
+            write_atomically(args.output / 'evaluation.json', f'{text}\n'.encode())
+
     # What libraries print must not end up in the result.
     with redirect_stdout(sys.stderr):
-        title, reports, document, pictures = _measure(args)
-    text = json.dumps(document, indent=2)
-    print(text if args.json else format_report(title, reports))
+        pictures = _measure(args, publish)
     if args.output is not None:
-        write_atomically(args.output / 'evaluation.json', f'{text}\n'.encode())
         print(f'{args.output}: evaluation.json and {pictures} picture(s)', file=sys.stderr)
     return 0
 
 
 def _measure(
-    args: argparse.Namespace,
-) -> tuple[str, dict[str, dict[str, Any]], dict[str, Any], int]:
-    """Return the title, the reports by predictor, the whole result, and how many pictures."""
+    args: argparse.Namespace, publish: Callable[[str, dict[str, Report], Report], None],
+) -> int:
+    """
+    Measure, publish the result, then write what else was asked for.
+
+    Args:
+        args: Parsed options.
+        publish: Called with the title, the reports by predictor and the whole result.
+
+    Returns:
+        How many pictures were drawn.
+    """
     # Imported here for the same reason as in run().
     from scaledepth_ros.evaluation.baselines import evaluate_baseline
     from scaledepth_ros.evaluation.evaluate import evaluate, UNUSABLE, worst_frames
@@ -148,12 +167,18 @@ def _measure(
     skip = None if args.strict or name is not None else left_out
     frames = _spread(
         _chosen(open_dataset(args.data, split, skip=skip), args.scenes), args.max_frames)
+    train = open_dataset(args.train or args.data, 'train') if args.baseline else None
+    if train is not None and args.scenes is not None:
+        train = _without(train, frames)
     protocol = get_protocol(args.protocol or name or 'default')
     average = args.average or ('scenes' if name is None else 'frames')
     predictor = Predictor(
         args.model, weights=args.weights, device=args.device, engine=args.engine,
         precision=args.precision, mode=args.mode)
     try:
+        if args.fit_uncertainty is not None and predictor.weights.path is None:
+            raise ConfigError(
+                '--fit-uncertainty needs a model file; this model has random weights.')
         evaluation = evaluate(
             frames, predictor, _for_predictor(protocol, predictor),
             with_completed=args.with_completed, skip=skip, progress=_progress('frames measured'))
@@ -163,9 +188,7 @@ def _measure(
         usable = _where(
             frames, lambda info: info.name not in evaluation.left_out.get(UNUSABLE, ()))
         for baseline in args.baseline:
-            train = open_dataset(args.train or args.data, 'train')
-            if args.scenes is not None:
-                train = _without(train, frames)
+            assert train is not None
             reports[baseline] = full_report(
                 evaluate_baseline(
                     baseline, train, usable, protocol, with_completed=args.with_completed,
@@ -187,6 +210,7 @@ def _measure(
             'unusable': unusable,
             'baselines': {key: reports[key] for key in args.baseline},
         }
+        publish(title, reports, document)
         if args.fit_uncertainty is not None:
             _fit_uncertainty(evaluation, predictor, args.fit_uncertainty)
         pictures = []
@@ -196,7 +220,7 @@ def _measure(
                 title=title)
     finally:
         predictor.close()
-    return title, reports, document, len(pictures)
+    return len(pictures)
 
 
 def _chosen(frames: FrameSource, names: str | None) -> FrameSource:
@@ -234,8 +258,6 @@ def _fit_uncertainty(evaluation: Any, predictor: Any, target: Path) -> None:
     from scaledepth_ros.evaluation.uncertainty import fitted_scale
     from scaledepth_ros.model.checkpoint import copy_model
 
-    if predictor.weights.path is None:
-        raise ConfigError('--fit-uncertainty needs a model file; this model has random weights.')
     factor = fitted_scale([
         (result.info.scene, result.error_sigmas) for result in evaluation.results
         if result.error_sigmas])

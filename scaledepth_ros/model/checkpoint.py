@@ -132,7 +132,8 @@ def load_model(path: str | Path) -> tuple[DepthNetwork, WeightsInfo]:
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor], str]:
     """Return the header of a model file, its tensors and its hash."""
     if not path.is_file():
-        raise CheckpointError(f'{path} does not exist; expected a .safetensors model file.')
+        what = 'is no file' if path.exists() else 'does not exist'
+        raise CheckpointError(f'{path} {what}; expected a .safetensors model file.')
     try:
         with safe_open(path, framework='pt') as file:
             header = file.metadata() or {}

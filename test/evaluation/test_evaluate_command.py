@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scaledepth_ros.cli import evaluate as command
 from scaledepth_ros.data.images import write_image
-from scaledepth_ros.errors import ConfigError, DatasetError, ImageError
+from scaledepth_ros.errors import ConfigError, DatasetError, ImageError, SourceError
 from scaledepth_ros.evaluation import baselines
 from scaledepth_ros.inference import predictor as predictor_module
 from scaledepth_ros.model import checkpoint
@@ -98,6 +98,16 @@ def test_pictures_and_report_are_written(index, tmp_path, capsys):
     assert 'evaluation.json and 3 picture(s)' in capsys.readouterr().err
 
 
+def test_a_result_is_not_lost_where_a_picture_finds_no_space(index, tmp_path, capsys, monkeypatch):
+    def full(path, strip):
+        raise SourceError(f'{path} cannot be written (No space left on device)')
+    monkeypatch.setattr('scaledepth_ros.evaluation.pictures.write_picture', full)
+    with pytest.raises(SourceError, match='worst_01_outdoor.png cannot be written'):
+        _run('--data', index, '--json', '--worst', 1, '--output', tmp_path / 'out')
+    assert json.loads(capsys.readouterr().out)['frames'] == 4
+    assert json.loads((tmp_path / 'out' / 'evaluation.json').read_text())['frames'] == 4
+
+
 def test_options_reach_the_predictor_and_the_protocol(index, capsys):
     _run('--data', index, '--model', 'nk', '--weights', 'w.safetensors', '--device', 'cpu',
          '--engine', 'torch', '--precision', 'bf16', '--protocol', 'sunrgbd', '--json',
@@ -132,8 +142,14 @@ def test_senseless_options_are_refused(index):
         _run('--data', index, '--max-frames', 0)
     with pytest.raises(DatasetError, match='no such file or folder'):
         _run('--data', '/nowhere/index.csv')
-    with pytest.raises(ConfigError, match=r'--output .*/index\.csv/out cannot be made'):
+    with pytest.raises(ConfigError, match=r'/index\.csv/out cannot be written \('):
         _run('--data', index, '--output', index / 'out')
+    with pytest.raises(ConfigError, match='--worst is -1; expected 0 or more'):
+        _run('--data', index, '--worst', -1, '--output', index.parent / 'out')
+    with pytest.raises(ConfigError, match=r'--fit-uncertainty .* is a folder; expected the name'):
+        _run('--data', index, '--fit-uncertainty', index.parent)
+    with pytest.raises(DatasetError, match='nowhere: there is no such file'):
+        _run('--data', index, '--baseline', 'mean-depth', '--train', '/nowhere')
     assert StandIn.made == [], 'data is opened before a network is loaded'
 
 

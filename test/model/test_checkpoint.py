@@ -72,6 +72,7 @@ def test_a_truncated_file_is_refused(saved, keep):
                                  'query_decoder.query_feat': torch.full((11, 64), torch.inf)}),
      'not finite .query_decoder.query_feat.'),
     (lambda path: path.unlink(), 'does not exist'),
+    (lambda path: (path.unlink(), path.mkdir()), 'is no file; expected a .safetensors'),
 ])
 def test_a_file_that_does_not_fit_says_why(saved, change, says):
     change(saved)
