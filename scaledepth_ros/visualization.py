@@ -326,9 +326,11 @@ def _enlarge_dots(values_HW: FloatMap, width: int) -> FloatMap:
 
 def write_picture(path: str | Path, rgb_HW3: Rgb) -> None:
     """Write an RGB picture as PNG or JPEG, by the ending of its name."""
-    encoded, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2BGR))
-    if not encoded:
-        raise SourceError(f'{path} could not be encoded; expected a name ending in .png or .jpg.')
+    try:
+        data = cv2.imencode(Path(path).suffix, cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2BGR))[1]
+    except cv2.error:
+        raise SourceError(
+            f'{path} could not be encoded; expected a name ending in .png or .jpg.') from None
     write_file(Path(path), data.tobytes())
 
 

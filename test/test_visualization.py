@@ -183,6 +183,9 @@ def test_picture_keeps_its_colours(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ['red.png']
     with pytest.raises(SourceError, match='cannot be written'):
         write_picture(tmp_path / 'absent' / 'red.png', rgb)
+    for name in ('red.xyz', 'red'):
+        with pytest.raises(SourceError, match=f'{name} could not be encoded; expected a name'):
+            write_picture(tmp_path / name, rgb)
 
 
 def read_ply(path: Path) -> tuple[list[str], npt.NDArray[np.void]]:
