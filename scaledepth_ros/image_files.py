@@ -14,6 +14,7 @@ import logging
 import math
 from pathlib import Path
 import re
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,13 +49,16 @@ class IndexedFrame:
 
     def read_depth_m(self) -> npt.NDArray[np.float32]:
         """Read the depth image [m], NaN where unknown."""
-        stored = cv2.imread(str(self.depth_path), cv2.IMREAD_UNCHANGED)
+        try:
+            stored = _decoded(self.depth_path.read_bytes(), cv2.IMREAD_UNCHANGED)
+        except OSError:
+            stored = None
         if stored is None or stored.ndim != 2 or stored.dtype != np.uint16:
             raise SourceError(
                 f'{self.depth_path} is not a readable 16-bit image of one channel, as depth in an '
                 'index.csv has to be.'
             )
-        depth_m = np.divide(stored, self.depth_scale, dtype=np.float32)
+        depth_m: npt.NDArray[np.float32] = np.divide(stored, self.depth_scale, dtype=np.float32)
         depth_m[stored == 0] = np.nan
         return depth_m
 
@@ -83,7 +87,7 @@ def colour_images(folder: Path) -> list[Path]:
 
     """
     images = sorted((p for p in folder.iterdir()
-                     if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()), key=natural_key)
+                     if p.suffix.lower() in IMAGE_SUFFIXES and not p.is_dir()), key=natural_key)
     if not images:
         raise SourceError(
             f'{folder} holds no image; expected files ending in {", ".join(IMAGE_SUFFIXES)}, and '
@@ -128,21 +132,26 @@ def frame_names(images: list[Path]) -> list[str]:
 
 def _grey_bits(path: Path) -> int:
     """Return the bits of a pixel of an image that has one channel and may be depth, else 0."""
-    if path.suffix.lower() == '.png':
-        with path.open('rb') as file:
-            header = file.read(26)
-        # A damaged file is no depth image; reading it will tell what is wrong with it.
-        if len(header) < 26 or not header.startswith(_PNG_SIGNATURE):
-            return 0
-        bits, has_colour = header[24], bool(header[25] & 2)
-    elif path.suffix.lower() in ('.tif', '.tiff', '.pgm'):
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if image is None:
-            return 0
-        bits, has_colour = 8 * image.dtype.itemsize, image.ndim == 3
-    else:
-        return 0
-    return 0 if has_colour else bits
+    # A damaged file is no depth image; reading it will tell what is wrong with it.
+    try:
+        if path.suffix.lower() == '.png':
+            with path.open('rb') as file:
+                header = file.read(26)
+            if len(header) == 26 and header.startswith(_PNG_SIGNATURE) and not header[25] & 2:
+                return header[24]
+        elif path.suffix.lower() in ('.tif', '.tiff', '.pgm'):
+            image = _decoded(path.read_bytes(), cv2.IMREAD_UNCHANGED)
+            if image is not None and image.ndim == 2:
+                return 8 * image.dtype.itemsize
+    except OSError:
+        pass
+    return 0
+
+
+def _decoded(content: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """Decode an image as cv2.imread() does, which a file name that is not UTF-8 crashes."""
+    # OpenCV raises for an empty file, and returns None for any other that it cannot decode.
+    return cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
 
 
 def read_index(images: list[Path]) -> dict[Path, IndexedFrame]:
@@ -212,24 +221,29 @@ def read_rgb(path: Path, *, upright: bool = True) -> npt.NDArray[np.uint8]:
         (H, W, 3) uint8; a grey image is repeated, 16 bits are reduced to 8.
 
     Raises:
-        SourceError: The file cannot be decoded, or not to its end.
+        SourceError: The file cannot be read, or not be decoded to its end.
 
     """
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    bgr = cv2.imread(str(path), flags)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f'{path} cannot be read ({error.strerror}); is it there, and may this user read it?'
+        ) from error
+    if _is_cut_off(content):
+        # OpenCV may fill the rest with grey, whose depth would mean nothing.
+        raise SourceError(f'{path} is cut off, a JPEG without its end; copy it once more.')
+    bgr = _decoded(content, flags)
     if bgr is None:
         raise SourceError(
-            f'{path} cannot be decoded as an image; it is missing, damaged or of an unknown kind.'
+            f'{path} cannot be decoded as an image; it is empty, damaged or of an unknown kind.'
         )
-    if _is_cut_off(path):
-        # OpenCV fills the rest with grey, whose depth would mean nothing.
-        raise SourceError(f'{path} is cut off, a JPEG without its end; copy it once more.')
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _is_cut_off(path: Path) -> bool:
+def _is_cut_off(data: bytes) -> bool:
     """Tell whether a file is a JPEG whose picture does not reach its end."""
-    data = path.read_bytes()
     if not data.startswith(_JPEG_START):
         return False
     # What precedes the picture may hold a whole JPEG, as a thumbnail.

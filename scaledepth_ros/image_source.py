@@ -147,6 +147,13 @@ class VideoSource(ImageSource):
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self._path = path
         self._options = options
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            # OpenCV would crash.
+            raise SourceError(
+                f'{path} has a name that is not UTF-8, with which OpenCV opens no video; '
+                'rename it.') from None
         capture = cv2.VideoCapture(str(path))
         if not capture.isOpened():
             raise SourceError(

@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 import errno
+import os
 from pathlib import Path
 
 import cv2
@@ -112,6 +113,30 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
     save(tmp_path / 'depth.png', np.full((8, 8), 9, np.uint16))
     with pytest.raises(SourceError, match=r'holds 1 image\(s\), all of one channel with 16 bits'):
         colour_images(tmp_path)
+
+
+def test_names_need_not_be_utf_8(tmp_path: Path) -> None:
+    # Python stands for a byte that is none by a half of a surrogate pair, which crashes OpenCV.
+    for name, pixels in (('a\udcff.png', picture()), ('b\udcff.tiff', picture()[..., 0])):
+        (tmp_path / name).write_bytes(cv2.imencode(Path(name).suffix, pixels)[1].tobytes())
+    frames = list(open_source(str(tmp_path)))
+    assert [frame.name for frame in frames] == ['a\udcff', 'b\udcff']
+    assert frames[0].rgb_HW3.shape == (48, 64, 3)
+    (tmp_path / 'v\udcff.mp4').write_bytes(b'')
+    with pytest.raises(SourceError, match='a name that is not UTF-8'):
+        open_source(str(tmp_path / 'v\udcff.mp4'))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may read everything')
+def test_an_image_that_may_not_be_read_is_left_out_with_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ('a.png', 'b.jpg', 'c.png'):
+        save(tmp_path / name, picture())
+    for name in ('a.png', 'b.jpg'):
+        (tmp_path / name).chmod(0)
+    assert [frame.name for frame in open_source(str(tmp_path))] == ['c']
+    assert caplog.text.count('cannot be read (Permission denied); is it there') == 2
 
 
 def test_grey_and_deep_pictures_become_rgb_bytes(tmp_path: Path) -> None:
@@ -234,7 +259,6 @@ def test_a_jpeg_that_is_cut_off_is_not_read(tmp_path: Path, progressive: int) ->
         assert read_rgb(path).shape == (48, 64, 3)
     for size in (len(whole) // 2, len(whole) - 20, len(whole) - 2):
         path.write_bytes(whole[:size])
-        assert cv2.imread(str(path)) is not None, 'else it is told already'
         with pytest.raises(SourceError, match=r'a\.jpg is cut off'):
             read_rgb(path)
 
@@ -248,6 +272,11 @@ def test_an_unreadable_image_is_left_out_and_reported(
     assert [f.name for f in source] == ['a']
     assert 'b.png cannot be decoded' in caplog.text
     assert source.left_out == 1
+    (tmp_path / 'b.png').write_bytes(b'')
+    (tmp_path / 'c.png').symlink_to('nowhere')
+    assert [f.name for f in open_source(str(tmp_path))] == ['a']
+    assert 'b.png cannot be decoded as an image; it is empty' in caplog.text
+    assert 'c.png cannot be read (No such file or directory)' in caplog.text
     (tmp_path / 'a.png').unlink()
     with pytest.raises(SourceError, match='None of the images'):
         list(open_source(str(tmp_path), SourceOptions(focal_px=50)))

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 import errno
 from importlib import import_module
+from io import TextIOWrapper
 import os
 import sys
 
@@ -78,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: what the command returns, 2 for bad input or no space, 130 after Ctrl-C.
 
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        # File names may hold what standard output cannot; standard error does the same.
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         code = _dispatch(list(sys.argv[1:] if arguments is None else arguments))
         # None where a program was started without one.

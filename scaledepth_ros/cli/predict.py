@@ -178,7 +178,9 @@ class _Writer:
         for row in rows:
             table.writerow({key: f'{value:.6g}' if isinstance(value, float) else value
                             for key, value in row.items()})
-        write_file(self._folder / 'predictions.csv', text.getvalue().encode())
+        # A name may hold bytes that are no UTF-8.
+        write_file(self._folder / 'predictions.csv',
+                   text.getvalue().encode(errors='backslashreplace'))
 
 
 def write_depth_png(path: Path, depth_m: npt.NDArray[np.float32]) -> None:

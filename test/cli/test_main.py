@@ -125,6 +125,13 @@ def test_output_to_a_full_disk_is_one_line(arguments: list[str]) -> None:
             'scaledepth: standard output cannot be written (No space left on device); free')
 
 
+def test_a_file_name_that_is_not_utf_8_can_be_printed() -> None:
+    code = ("import sys; from scaledepth_ros.cli import __main__ as cli; "
+            "cli.overview = lambda: 'a\\udcff'; sys.exit(cli.main(['--help']))")
+    ended = subprocess.run([sys.executable, '-c', code], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b'a\\udcff\n', b'')
+
+
 def test_a_full_disk_that_a_command_did_not_expect_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:

@@ -128,6 +128,17 @@ def test_images_that_cannot_be_used_are_left_out_and_counted(
     assert 'images has no frame that can be used.' in capsys.readouterr().err
 
 
+def test_names_that_are_not_utf_8(tmp_path: Path, known: list[CameraModel]) -> None:
+    folder = tmp_path / 'b\udcff'
+    folder.mkdir()
+    (folder / 'a\udcff.png').write_bytes(
+        cv2.imencode('.png', np.zeros((HEIGHT, WIDTH, 3), np.uint8))[1].tobytes())
+    assert main(['predict', str(folder), '-o', str(folder / 'out'), '--fx', '40', '--ply']) == 0
+    assert names(folder / 'out' / 'depth') == ['a\udcff.png']
+    with (folder / 'out' / 'predictions.csv').open(encoding='utf-8') as file:
+        assert [row['name'] for row in csv.DictReader(file)] == ['a\\udcff']
+
+
 def test_a_run_that_ends_early_lists_what_it_has_written(
     images: Path, tmp_path: Path, known: list[CameraModel], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
