@@ -224,7 +224,8 @@ class Pipeline:
                                    + self._tail(child))
         status = self._recorder.progress.get('model', {})
         if status.get('failed'):
-            raise ProcessError(f'The depth node reports: {status.get("message")}.'
+            message = str(status.get('message')).rstrip('.')
+            raise ProcessError(f'The depth node reports: {message}.'
                                + self._tail(self._depth))
 
     @staticmethod

@@ -10,6 +10,7 @@ was interrupted goes on where it stopped; more --frames extend a finished one.
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 import os
 from pathlib import Path
 import time
@@ -47,21 +48,24 @@ def run(args: argparse.Namespace) -> int:
     )
     workers = args.workers if args.workers else len(os.sched_getaffinity(0))
     started = time.monotonic()
-    with tqdm(total=args.frames, unit='frame', desc='render', smoothing=0.05) as bar:
-        resumed: list[int] = []
+    with ExitStack() as stack:
+        bars: list[tqdm] = []
 
         def advance(count: int) -> None:
-            # What an earlier run left counts as done, not as speed.
-            if not resumed:
-                resumed.append(count)
-                bar.initial = count
-            bar.update(count)
+            if bars:
+                bars[0].update(count)
+            else:
+                # Not before the folder is known to be fit. What an earlier run left counts as
+                # done, not as speed.
+                bars.append(stack.enter_context(tqdm(
+                    total=args.frames, initial=count, unit='frame', desc='render',
+                    smoothing=0.05)))
 
         total = write_dataset(
             args.output, settings, args.frames, workers=workers, progress=advance
         )
     elapsed = time.monotonic() - started
-    fresh = total - resumed[0]
+    fresh = total - bars[0].initial
     print(f'{total} frames in {args.output / "index.csv"}; {fresh} rendered in {elapsed:.0f} s '
           f'({fresh / max(elapsed, 1e-9):.1f} frames/s, {workers} processes)')
     return 0

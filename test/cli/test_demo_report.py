@@ -4,7 +4,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -12,7 +13,9 @@ import numpy.typing as npt
 import pytest
 from rosbags.typesys import get_typestore, Stores
 from scaledepth_ros.bag import BagWriter
+from scaledepth_ros.cli.demo import Pipeline
 from scaledepth_ros.cli.demo_report import format_table, problems_of, report
+from scaledepth_ros.cli.processes import Child, ProcessError
 
 TYPES = get_typestore(Stores.ROS2_JAZZY).types
 SECOND = 10**9
@@ -150,3 +153,15 @@ def test_nothing_received_is_a_problem(tmp_path: Path) -> None:
     assert problems_of(summary) == ['No depth image was received for 4 images.',
                                     'No point cloud was received for 4 images.']
     assert 'depth/image' in format_table(summary)
+
+
+def test_what_the_depth_node_reports_is_one_sentence() -> None:
+    pipeline = object.__new__(Pipeline)
+    pipeline._children = []
+    pipeline._recorder = cast(Child, SimpleNamespace(
+        progress={'model': {'failed': True, 'message': "model is 'nope'; expected lite."}}))
+    pipeline._depth = cast(Child, SimpleNamespace(log_path='depth.log', tail=lambda: 'last'))
+    with pytest.raises(ProcessError) as told:
+        pipeline._check_children()
+    assert str(told.value) == (
+        "The depth node reports: model is 'nope'; expected lite.\n--- end of depth.log ---\nlast")

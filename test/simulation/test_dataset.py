@@ -173,7 +173,14 @@ def test_command_writes_and_reports(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert '2 frames in' in capsys.readouterr().out
     assert [row['kind'] for row in rows_of(tmp_path)] == ['synthetic'] * 2
     assert simulate.run(args) == 0
-    assert '0 rendered' in capsys.readouterr().out
-    args.size = '40by30'
+    captured = capsys.readouterr()
+    assert '0 rendered' in captured.out
+    assert '2/2' in captured.err
+    (tmp_path / 'file').write_text('')
+    args.output = tmp_path / 'file'
+    with pytest.raises(DatasetError, match='cannot use'):
+        simulate.run(args)
+    assert capsys.readouterr().err == '', 'no bar above the message'
+    args.output, args.size = tmp_path, '40by30'
     with pytest.raises(ConfigError, match="'40by30' arrived, WIDTHxHEIGHT"):
         simulate.run(args)
