@@ -29,6 +29,7 @@ from scaledepth_ros.image_files import (
     colour_images,
     frame_names,
     IMAGE_SUFFIXES,
+    IndexedFrame,
     read_index,
     read_rgb,
 )
@@ -135,10 +136,25 @@ class FolderSource(ImageSource):
                 raise CameraInfoError(f'{path}: {error}') from None
             yield SourceFrame(
                 name=name, rgb_HW3=rgb_HW3, camera=camera,
-                truth_m_HW=indexed.read_depth_m() if indexed else None,
+                truth_m_HW=_truth(indexed, (height, width)) if indexed else None,
             )
         if self.left_out == len(self._paths):
             raise SourceError(f'None of the images of {self.description} can be decoded.')
+
+
+def _truth(indexed: IndexedFrame, size: tuple[int, int]) -> npt.NDArray[np.float32] | None:
+    """Read true depth of an image of some (height, width), None with a warning if it is no use."""
+    try:
+        depth_m_HW = indexed.read_depth_m()
+    except SourceError as error:
+        _logger.warning('%s The image is used without it.', error)
+        return None
+    if depth_m_HW.shape != size:
+        _logger.warning(
+            '%s is %dx%d and its image %dx%d; expected one size. The image is used without it.',
+            indexed.depth_path, *depth_m_HW.shape[::-1], *size[::-1])
+        return None
+    return depth_m_HW
 
 
 class VideoSource(ImageSource):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import errno
 import os
 from pathlib import Path
+import re
 
 import cv2
 import numpy as np
@@ -210,6 +211,29 @@ def test_a_senseless_index_row_is_named(tmp_path: Path, row: str, text: str) -> 
     with pytest.raises(SourceError, match=text) as caught:
         open_source(str(rgbd_folder(tmp_path, [row])))
     assert 'index.csv:2' in str(caught.value)
+
+
+@pytest.mark.parametrize(('depth', 'text'), [
+    (None, r'f2\.png is not a readable 16-bit image of one channel'),
+    (np.full((48, 64), 9, np.uint8), r'f2\.png is not a readable 16-bit image of one channel'),
+    (np.full((24, 32), 9, np.uint16), r'f2\.png is 32x24 and its image 64x48; expected one size'),
+])
+def test_an_image_whose_truth_is_no_use_is_used_without_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, depth: npt.NDArray[np.generic] | None,
+    text: str,
+) -> None:
+    folder = rgbd_folder(tmp_path, [
+        'indoor/hall/f2.jpg,indoor/hall/f2.png,1000,70,71,30,20',
+        'indoor/hall/f10.jpg,indoor/hall/f10.png,1000,70,71,30,20'])
+    (folder / 'f2.png').unlink()
+    if depth is not None:
+        save(folder / 'f2.png', depth)
+    second, tenth = list(open_source(str(folder)))
+    assert second.truth_m_HW is None
+    assert second.camera.fx_px == 70.0
+    assert tenth.truth_m_HW is not None
+    assert re.search(rf'{text}.* The image is used without it', caplog.text)
+    assert caplog.text.count('used without it') == 1
 
 
 def test_a_table_of_another_kind_beside_the_images_does_no_harm(tmp_path: Path) -> None:
