@@ -41,6 +41,8 @@ from scaledepth_ros.whole_file import make_output_folder, write_file
 from tqdm import tqdm
 
 _MAX_PNG_DEPTH_M = 65.535
+# From a long telephoto lens to beyond the widest without distortion.
+_USUAL_FOV_DEG = (2.0, 150.0)
 _COLUMNS = ('name', 'time_s', 'width', 'height', 'median_m', 'scale_m', 'scene', 'finite_share',
             'beyond_png_share', 'inference_ms', 'abs_rel', 'd1', 'rmse')
 
@@ -92,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     unfit = 0
     try:
         for frame in frames:
+            if args.fx is not None and not rows and not unfit:
+                _warn_of_odd_view(args.fx, frame.camera.horizontal_fov_deg)
             started_s = time.perf_counter()
             try:
                 output = predictor.infer(frame.rgb_HW3, frame.camera)
@@ -126,6 +130,13 @@ def _check_sigma_names(names: Collection[str]) -> None:
             raise ConfigError(
                 f'--npy would write both the deviation of {name} and the depth of {name}_sigma '
                 f'to npy/{name}_sigma.npy; rename one of the two images, or leave out --npy.')
+
+
+def _warn_of_odd_view(focal_px: float, fov_deg: float) -> None:
+    if not _USUAL_FOV_DEG[0] <= fov_deg <= _USUAL_FOV_DEG[1]:
+        _logger.warning(
+            '--fx %g makes a field of view of %.3g degrees of the first image, and depth scales '
+            'with it; is it the focal length in pixels, not in millimetres?', focal_px, fov_deg)
 
 
 class _Writer:
@@ -231,8 +242,9 @@ def _expected(source: ImageSource, wanted: int | None, every: int) -> int | None
 
 def _print_summary(rows: list[dict[str, Any]], folder: Path, left_out: int) -> None:
     times_ms = sorted(row['inference_ms'] for row in rows)
+    medians_m = [row['median_m'] for row in rows if row['finite_share']]
     print(f'frames  {len(rows)}, {times_ms[len(times_ms) // 2]:.1f} ms each (median), median '
-          f'depth {np.median([row["median_m"] for row in rows]):.2f} m')
+          + (f'depth {np.median(medians_m):.2f} m' if medians_m else 'depth unknown'))
     measured = [row for row in rows if 'abs_rel' in row]
     if measured:
         print('error   ' + ', '.join(
@@ -243,6 +255,9 @@ def _print_summary(rows: list[dict[str, Any]], folder: Path, left_out: int) -> N
     if beyond > 0:
         print(f'note    up to {100 * beyond:.1f} % of a frame is beyond 65.535 m and 0 in its '
               'PNG; --npy keeps it')
+    unknown = sum(not row['finite_share'] for row in rows)
+    if unknown:
+        print(f'note    {unknown} frame(s) have no finite depth; check the focal length')
     if left_out:
         print(f'note    {left_out} image(s) could not be used and are left out; the warnings say '
               'which and why')

@@ -14,10 +14,11 @@ SOURCES = ('simulated[:room|corridor|street[:SEED]], a folder of images, an imag
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what states the intrinsics of a source, and what concerns some kinds of it."""
     group = parser.add_argument_group('camera of the source (give at most one of the first three)')
-    group.add_argument('--fx', type=float, metavar='PX', help='focal length')
+    group.add_argument('--fx', type=float, metavar='PX', help='focal length in pixels')
     group.add_argument('--camera', type=Path, metavar='YAML',
                        help='calibration as camera_info_manager writes it')
-    group.add_argument('--fov', type=float, metavar='DEG', help='horizontal field of view')
+    group.add_argument('--fov', type=float, metavar='DEG',
+                       help='horizontal field of view in degrees')
     group.add_argument('--size', type=_size, metavar='WxH',
                        help='size of simulated images (default: 640x480), or asked of a device')
     group.add_argument('--topic', metavar='NAME',

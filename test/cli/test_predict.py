@@ -192,6 +192,44 @@ def test_an_image_named_as_the_deviation_of_another_is_refused_before_the_start(
     assert names(tmp_path / 'out' / 'depth') == ['f0.png', 'f2.png', 'f2_sigma.png', 'f3.png']
 
 
+@pytest.mark.parametrize(('focal_px', 'text'), [
+    # 64 px wide: 2 atan(32 / f).
+    ('4', '--fx 4 makes a field of view of 166 degrees'), ('40', ''), ('900', ''),
+    ('2000', '--fx 2000 makes a field of view of 1.83 degrees'),
+])
+def test_a_focal_length_that_is_none_in_pixels_is_told_once(
+    images: Path, tmp_path: Path, known: list[CameraModel], caplog: pytest.LogCaptureFixture,
+    focal_px: str, text: str,
+) -> None:
+    assert main(['predict', str(images), '-o', str(tmp_path / 'out'), '--fx', focal_px]) == 0
+    assert caplog.text.count('in pixels, not in millimetres?') == bool(text)
+    assert text in caplog.text
+
+
+@pytest.mark.filterwarnings('error')
+def test_frames_without_any_depth_are_told(
+    images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def infer(self: KnownPredictor, rgb: npt.NDArray[np.uint8], camera: CameraModel) -> Any:
+        output = original(self, rgb, camera)
+        if rgb[0, 0, 0] >= least:
+            output.depth_m[:] = np.nan
+        return output
+
+    original = KnownPredictor.infer
+    monkeypatch.setattr(KnownPredictor, 'infer', infer)
+    command = ['predict', str(images), '-o', str(tmp_path / 'out'), '--fx', '40']
+    least = 120
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert 'note    2 frame(s) have no finite depth; check the focal length' in printed
+    assert 'median depth 4.00 m' in printed
+    least = 0
+    assert main(command) == 0
+    assert 'median depth unknown' in capsys.readouterr().out
+
+
 def test_error_against_an_index(
     images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
 ) -> None:
