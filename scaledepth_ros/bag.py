@@ -195,8 +195,9 @@ class BagReader:
             self._reader.open()
         # A damaged file fails anywhere in the readers underneath, even with a TypeError.
         except Exception as error:
+            reason = ' '.join(str(error).split()).rstrip('.')
             raise SourceError(
-                f'{self.path} cannot be read as a bag: {error}. Expected a complete rosbag2 '
+                f'{self.path} cannot be read as a bag: {reason}. Expected a complete rosbag2 '
                 'folder with metadata.yaml, an .mcap or .db3 file, or a ROS 1 .bag file.'
             ) from error
         self.topics = {c.topic: str(c.msgtype) for c in self._reader.connections}

@@ -177,6 +177,7 @@ def test_stamp_of_a_serialized_message_in_both_byte_orders() -> None:
     ('torn/torn.mcap', 'cannot be read as a bag'),
     ('noise.mcap', 'cannot be read as a bag'),
     ('notes.txt', 'cannot be read as a bag'),
+    ('damaged', 'cannot be read as a bag: Could not load YAML'),
 ])
 def test_what_is_no_bag_is_refused_with_its_name(tmp_path: Path, path: str, text: str) -> None:
     (tmp_path / 'empty').mkdir()
@@ -185,9 +186,13 @@ def test_what_is_no_bag_is_refused_with_its_name(tmp_path: Path, path: str, text
     torn.write_bytes(torn.read_bytes()[:-100])
     (tmp_path / 'noise.mcap').write_bytes(np.random.default_rng(1).bytes(2000))
     (tmp_path / 'notes.txt').write_text('not a bag')
+    (tmp_path / 'damaged').mkdir()
+    (tmp_path / 'damaged' / 'metadata.yaml').write_text('x: [')
     with pytest.raises(SourceError, match=text) as caught:
         BagReader(tmp_path / path)
     assert path.split('/')[-1] in str(caught.value)
+    assert '\n' not in str(caught.value)
+    assert '..' not in str(caught.value)
 
 
 @pytest.mark.parametrize('bag', [BagReader, BagWriter])
