@@ -19,6 +19,7 @@ from scaledepth_ros.model.scene_text import (
     save_scene_embeddings,
     sentence_text_encoder,
 )
+from scaledepth_ros.whole_file import make_output_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed and save."""
+    # Encoders take a while to load, so a place that takes no file is found out before.
+    make_output_folder(args.output.parent)
     if args.encoder == 'clip':
         if args.pretrained is None:
             raise ConfigError('--encoder clip needs --pretrained, an open_clip tag or a file; '

@@ -16,6 +16,7 @@ from scaledepth_ros.model.build import preset
 from scaledepth_ros.model.checkpoint import save_model
 from scaledepth_ros.model.official import import_official
 from scaledepth_ros.model.official_file import read_official_file
+from scaledepth_ros.whole_file import make_output_folder
 import torch
 
 _DTYPES = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
@@ -35,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """Convert; the old output file survives any failure."""
     if args.output.suffix != '.safetensors':
         raise ConfigError(f'output is {args.output}; expected a name that ends in .safetensors.')
+    # Reading takes a while, so a place that takes no file is found out before.
+    make_output_folder(args.output.parent)
     print(f'reading {args.checkpoint}', flush=True)
     state, digest = read_official_file(args.checkpoint)
     model, report = import_official(state, preset(args.variant), str(args.checkpoint))
