@@ -150,8 +150,12 @@ def _grey_bits(path: Path) -> int:
 
 def _decoded(content: bytes, flags: int) -> npt.NDArray[Any] | None:
     """Decode an image as cv2.imread() does, which a file name that is not UTF-8 crashes."""
-    # OpenCV raises for an empty file, and returns None for any other that it cannot decode.
-    return cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    # OpenCV raises for a file that is empty or larger than it allows, and returns None for any
+    # other that it cannot decode.
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        return None
 
 
 def read_index(images: list[Path]) -> dict[Path, IndexedFrame]:
@@ -237,7 +241,8 @@ def read_rgb(path: Path, *, upright: bool = True) -> npt.NDArray[np.uint8]:
     bgr = _decoded(content, flags)
     if bgr is None:
         raise SourceError(
-            f'{path} cannot be decoded as an image; it is empty, damaged or of an unknown kind.'
+            f'{path} cannot be decoded as an image; it is empty, damaged, too large or of an '
+            'unknown kind.'
         )
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 

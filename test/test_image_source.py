@@ -298,9 +298,11 @@ def test_an_unreadable_image_is_left_out_and_reported(
     assert source.left_out == 1
     (tmp_path / 'b.png').write_bytes(b'')
     (tmp_path / 'c.png').symlink_to('nowhere')
+    (tmp_path / 'd.pgm').write_bytes(b'P5\n100000 100000\n255\n')
     assert [f.name for f in open_source(str(tmp_path))] == ['a']
     assert 'b.png cannot be decoded as an image; it is empty' in caplog.text
     assert 'c.png cannot be read (No such file or directory)' in caplog.text
+    assert 'd.pgm cannot be decoded as an image; it is empty, damaged, too large' in caplog.text
     (tmp_path / 'a.png').unlink()
     with pytest.raises(SourceError, match='None of the images'):
         list(open_source(str(tmp_path), SourceOptions(focal_px=50)))

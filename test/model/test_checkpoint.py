@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 
+from file_size_limit import largest_file
 import pytest
 from safetensors.torch import load_file, safe_open, save_file
 from scaledepth_ros.errors import CheckpointError
@@ -98,6 +99,17 @@ def test_the_old_file_survives_a_full_disk(saved, monkeypatch):
         save_model(small_network(seed=1), saved, description='new')
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_the_old_file_survives_a_real_full_disk(saved):
+    before = saved.read_bytes()
+    with largest_file(len(before) // 4), pytest.raises(CheckpointError, match='File too large'):
+        save_model(small_network(seed=1), saved, description='new')
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+    save_model(small_network(seed=1), saved, description='new')
+    assert saved.read_bytes() != before
+    assert saved.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
