@@ -110,8 +110,9 @@ def run(args: argparse.Namespace) -> int:
             rows.append(writer.write(frame, output, inference_ms))
     except BaseException:
         # What is done stays of use, and the table says which of the files are of this run.
-        with suppress(ScaleDepthError):
-            writer.write_table(rows)
+        if rows:
+            with suppress(ScaleDepthError):
+                writer.write_table(rows)
         raise
     finally:
         predictor.close()

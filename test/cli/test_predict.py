@@ -270,7 +270,8 @@ def test_bad_input_is_one_line(
 
 
 @pytest.mark.parametrize(('options', 'file'), [
-    ([], 'depth/f1.png'), (['--npy'], 'npy/f1.npy'), (['--npy'], 'npy/f1_sigma.npy'),
+    ([], 'depth/f0.png'), ([], 'depth/f1.png'), (['--npy'], 'npy/f1.npy'),
+    (['--npy'], 'npy/f1_sigma.npy'),
     (['--ply'], 'cloud/f1.ply'), ([], 'strip/f1.png'), ([], 'predictions.csv'),
 ])
 def test_a_full_disk_is_one_line_and_leaves_no_half_file(
@@ -295,7 +296,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(
                      '(File too large); free space there or choose another folder.\n')
     after = {path: path.read_bytes() for path in (tmp_path / 'out').rglob('*.*')}
     table = tmp_path / 'out' / 'predictions.csv'
-    if file != table.name:
+    if file not in (table.name, 'depth/f0.png'):
         # The first frame was written.
         assert after.pop(table).count(b'\n') == 2
         del before[table]
