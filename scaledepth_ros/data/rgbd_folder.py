@@ -144,6 +144,9 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                     if isinstance(key, str) and isinstance(value, str)
                 }
                 yield where, cleaned
+    except FileNotFoundError as error:
+        raise DatasetError(f'{path} does not exist; expected an index.csv, or a folder that holds '
+                           'one.') from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f'{path}: cannot be read as a list of frames ({error}).') from error
 

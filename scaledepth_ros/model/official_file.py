@@ -62,7 +62,8 @@ def read_official_file(path: str | Path) -> tuple[dict[str, Tensor], str]:
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"{path} does not exist; expected the authors' iter_*.pth.")
+        what = 'is a folder' if path.is_dir() else 'does not exist'
+        raise CheckpointError(f"{path} {what}; expected the authors' iter_*.pth.")
     try:
         is_zip = zipfile.is_zipfile(path)
         if is_zip:

@@ -10,7 +10,6 @@ from the seed and its number. Reading such a file runs no code.
 from collections.abc import Mapping
 from dataclasses import dataclass
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from scaledepth_ros.errors import CheckpointError
 from scaledepth_ros.model.checkpoint import load_tensors
 from scaledepth_ros.model.scaledepth import DepthNetwork
 from scaledepth_ros.training.ema import WeightAverage
+from scaledepth_ros.whole_file import replacing
 import torch
 from torch import Tensor
 
@@ -71,16 +71,12 @@ def save_state(
         tensors.update({f'optimiser.{key}.{name}': value
                         for key, value in optimiser.state.get(parameter, {}).items()})
     header = {'format': _FORMAT, 'progress': json.dumps(vars(progress))}
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.detach().contiguous() for name, value in tensors.items()},
-                  temporary, header)
-        with temporary.open('rb') as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with replacing(path, durable=True) as part:
+            save_file({name: value.detach().contiguous() for name, value in tensors.items()},
+                      part, header)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(
             f'{path} could not be written ({error}); free space or choose another folder. An '
             'older checkpoint of this name is unchanged.') from error

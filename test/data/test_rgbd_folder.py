@@ -124,8 +124,10 @@ def test_a_file_replaced_after_opening_is_still_refused(folder):
 
 
 def test_unreadable_lists_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r'none\.csv: cannot be read'):
+    with pytest.raises(DatasetError, match=r'none\.csv does not exist; expected an index'):
         RgbdFolder(tmp_path / 'none.csv')
+    with pytest.raises(DatasetError, match=r'index\.csv does not exist; .* a folder that holds'):
+        RgbdFolder(tmp_path)
     (tmp_path / 'index.csv').write_text('split,rgb\ntrain,a.png\n')
     with pytest.raises(DatasetError, match='column.s. domain, scene, depth, depth_scale are'):
         RgbdFolder(tmp_path)

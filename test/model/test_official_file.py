@@ -264,8 +264,8 @@ def test_something_else_saved_by_torch_is_refused(tmp_path, content):
 
 
 def test_a_missing_file_or_a_folder_is_named(tmp_path):
-    for path in (tmp_path / 'none.pth', tmp_path):
-        with pytest.raises(CheckpointError, match='does not exist'):
+    for path, what in ((tmp_path / 'none.pth', 'does not exist'), (tmp_path, 'is a folder')):
+        with pytest.raises(CheckpointError, match=f'{path} {what}; expected the authors'):
             read_official_file(path)
 
 
