@@ -48,12 +48,6 @@ def test_a_training_is_configured_as_written_and_can_start(words: list[str]) -> 
     values = apply_overrides(values, options.overrides)
     if options.dev_scenes is not None:
         values['dev'] = {**(values.get('dev') or {}), **parse_dev_scenes(options.dev_scenes)}
-    start = values['initialisation'].get('model')
-    if start is not None and start != 'lite':
-        # What an earlier command leaves, which is a network of the same kind as the packaged one.
-        earlier = [command_parser('train').parse_args(other).output for other in TRAINING]
-        assert Path(start).parent in earlier
-        values['initialisation']['model'] = 'lite'
     config = config_from_mapping(values)
     network = config.model.network()
     # A network that means something else by its weights would be refused here.
