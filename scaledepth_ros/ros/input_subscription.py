@@ -99,7 +99,9 @@ class InputSubscription:
         try:
             self._callback(message)
         except Exception as error:
-            self._on_error(error)
+            # The context may go away at any moment; that is no fault.
+            if self._node.context.ok():
+                self._on_error(error)
 
     def publisher_count(self) -> int:
         """Return how many publishers the topic has."""
