@@ -199,9 +199,10 @@ class Augmentation:
         """Zoom, crop and pad; return image, metric depth and focal length [network px]."""
         config = self.config
         source_height, source_width = sample.depth_m_HW.shape
-        zoom = 1.0
-        if rng.random() < config.zoom_probability:
-            zoom = math.exp(rng.uniform(math.log(config.zoom_min), math.log(config.zoom_max)))
+        zoom = math.exp(rng.uniform(math.log(config.zoom_min), math.log(config.zoom_max)))
+        # Nothing is drawn for a probability of 1, so that recorded seeds give the same frames.
+        if config.zoom_probability < 1 and rng.random() >= config.zoom_probability:
+            zoom = 1.0
         if config.resize:
             zoom *= max(height / source_height, width / source_width)
         off_centre = rng.random() < config.off_centre_probability
