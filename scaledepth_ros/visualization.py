@@ -326,12 +326,28 @@ def _enlarge_dots(values_HW: FloatMap, width: int) -> FloatMap:
 
 def write_picture(path: str | Path, rgb_HW3: Rgb) -> None:
     """Write an RGB picture as PNG or JPEG, by the ending of its name."""
+    write_pixels(Path(path), cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2BGR))
+
+
+def write_pixels(path: Path, pixels: npt.NDArray[Any]) -> None:
+    """
+    Write pixels as they are in OpenCV: BGR, or one channel of 8 or 16 bits.
+
+    Args:
+        path: Where to; its ending picks the format.
+        pixels: (H, W, 3) or (H, W).
+
+    Raises:
+        SourceError: The format takes no such pixels, or the file cannot be written.
+
+    """
     try:
-        data = cv2.imencode(Path(path).suffix, cv2.cvtColor(rgb_HW3, cv2.COLOR_RGB2BGR))[1]
+        encoded, data = cv2.imencode(path.suffix, pixels)
     except cv2.error:
-        raise SourceError(
-            f'{path} could not be encoded; expected a name ending in .png or .jpg.') from None
-    write_file(Path(path), data.tobytes())
+        encoded = False
+    if not encoded:
+        raise SourceError(f'{path} could not be encoded; expected a name ending in .png or .jpg.')
+    write_file(path, data.tobytes())
 
 
 def write_ply(

@@ -22,7 +22,6 @@ from pathlib import Path
 import time
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.cli.source_arguments import (
@@ -36,7 +35,7 @@ from scaledepth_ros.errors import ConfigError, ImageError, ScaleDepthError, Sour
 from scaledepth_ros.image_source import open_source
 from scaledepth_ros.pointcloud import depth_to_points, known_mask
 from scaledepth_ros.source_options import ImageSource, SourceFrame
-from scaledepth_ros.visualization import write_picture, write_ply
+from scaledepth_ros.visualization import write_picture, write_pixels, write_ply
 from scaledepth_ros.whole_file import make_output_folder, write_file
 from tqdm import tqdm
 
@@ -209,7 +208,7 @@ def write_depth_png(path: Path, depth_m: npt.NDArray[np.float32]) -> None:
     """
     valid = (depth_m > 0) & (depth_m <= _MAX_PNG_DEPTH_M)
     stored = np.where(valid, np.rint(np.where(valid, depth_m, 0) * 1000), 0).astype(np.uint16)
-    write_file(path, cv2.imencode('.png', stored)[1].tobytes())
+    write_pixels(path, stored)
 
 
 def write_npy(path: Path, values: npt.NDArray[np.float32]) -> None:

@@ -172,7 +172,9 @@ def encode_depth(depth_m: FloatArray, scale: float) -> np.ndarray:
 
 def _write(path: Path, image: np.ndarray, options: list[int]) -> None:
     # cv2.imwrite() would not say why it failed.
-    encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image), options)[1]
+    done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image), options)
+    if not done:
+        raise DatasetError(f'{path}: OpenCV cannot encode {image.dtype} {image.shape} as this.')
     with replacing(path) as part:
         part.write_bytes(encoded.tobytes())
 
