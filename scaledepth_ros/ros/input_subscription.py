@@ -8,11 +8,14 @@ more fragments than its shared-memory segment holds, and nearly every image is l
 resends what is lost, but receives nothing at all from a best-effort publisher. So the
 subscription is reliable exactly when all publishers are. Likewise a volatile subscription never
 gets what a publisher has latched, said once and kept for those who come later, and a transient
-local one never gets anything from a volatile publisher.
+local one never gets anything from a volatile publisher. When the publishers change, the old
+subscription stays until the new one has been found by them, so no message falls between the two.
 """
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+import time
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
@@ -23,6 +26,8 @@ from scaledepth_ros.errors import ConfigError
 AUTO = 'auto'
 _RELIABILITIES = {'reliable': QoSReliabilityPolicy.RELIABLE,
                   'best_effort': QoSReliabilityPolicy.BEST_EFFORT}
+# Publishers find a new subscription well within this.
+_DISCOVERY_S = 1.0
 _HISTORIES = {'keep_last': QoSHistoryPolicy.KEEP_LAST, 'keep_all': QoSHistoryPolicy.KEEP_ALL}
 
 
@@ -38,7 +43,7 @@ class InputSubscription:
         Args:
             node: owns the subscription and its parameters
                 ``qos_overrides.<topic>.subscription.{history,depth,reliability}``.
-            message_type: what to receive.
+            message_type: what to receive; it has a header.
             topic: fully resolved name.
             callback: gets the messages, in the executor's thread.
             on_error: gets what the callback raises; it would end the node otherwise.
@@ -56,6 +61,12 @@ class InputSubscription:
         self._on_error = on_error
         self._takes_latched = takes_latched
         self._subscription: Any = None
+        # Replaced by the one above, which may not have been matched with all publishers yet.
+        self._former: Any = None
+        self._generation = 0
+        self._opened_s = 0.0
+        self._heard = False
+        self._last_header: Any = None
         self._policies = QoSReliabilityPolicy.BEST_EFFORT, QoSDurabilityPolicy.VOLATILE
         self._override = self._declare(
             'reliability', AUTO, (AUTO, *_RELIABILITIES),
@@ -77,31 +88,60 @@ class InputSubscription:
     def open(self) -> None:
         """Start to receive."""
         self._policies = self._wanted_policies()
+        self._generation += 1
+        self._heard = False
+        self._opened_s = time.monotonic()
         reliability, durability = self._policies
         profile = QoSProfile(history=self._history, depth=self._depth, reliability=reliability,
                              durability=durability)
         self._subscription = self._node.create_subscription(
-            self._type, self._topic, self._receive, profile)
+            self._type, self._topic, partial(self._receive, self._generation), profile)
 
     def close(self) -> None:
         """Stop to receive."""
+        self._close_former()
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
     def follow_publishers(self) -> None:
         """Subscribe anew if publishers have come or gone that need another QoS."""
-        if self._subscription is not None and self._policies != self._wanted_policies():
-            self.close()
+        if self._subscription is None:
+            return
+        if self._heard or time.monotonic() > self._opened_s + _DISCOVERY_S:
+            self._close_former()
+        if self._policies != self._wanted_policies():
+            self._close_former()
+            self._former = self._subscription
             self.open()
 
-    def _receive(self, message: Any) -> None:
+    def _close_former(self) -> None:
+        if self._former is not None:
+            self._node.destroy_subscription(self._former)
+            self._former = None
+
+    def _receive(self, generation: int, message: Any) -> None:
+        if self._was_received(generation, message):
+            return
         try:
             self._callback(message)
         except Exception as error:
             # The context may go away at any moment; that is no fault.
             if self._node.context.ok():
                 self._on_error(error)
+
+    def _was_received(self, generation: int, message: Any) -> bool:
+        """Return whether the other of two overlapping subscriptions gave this message, too."""
+        if generation != self._generation:
+            received = self._heard
+        else:
+            # What is latched again may be news under an old stamp, and does no harm twice.
+            received = (self._former is not None and not self._heard
+                        and not self._takes_latched and message.header == self._last_header)
+            self._heard = True
+        if not received:
+            self._last_header = message.header
+        return received
 
     def publisher_count(self) -> int:
         """Return how many publishers the topic has."""

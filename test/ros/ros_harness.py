@@ -238,11 +238,12 @@ class Peer:
         raise AssertionError(f'no answer on {topics} to stamp {stamp} within {timeout_s} s')
 
     def send_until(self, condition: Callable[[], Any], image: Any,
-                   info: CameraInfo | None = None, *, timeout_s: float = 10.0) -> Any:
+                   info: CameraInfo | None = None, *, timeout_s: float = 10.0,
+                   **send: Any) -> Any:
         """Send a frame again and again until something is true; return that."""
         deadline_s = time.monotonic() + timeout_s
         while time.monotonic() < deadline_s:
-            self.send(image, info)
+            self.send(image, info, **send)
             time.sleep(0.03)
             value = condition()
             if value:

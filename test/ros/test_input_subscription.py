@@ -1,6 +1,6 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a subscription does with what its callback raises."""
+"""What a subscription does with what its callback raises, and when its publishers change."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -11,8 +11,9 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from scaledepth_ros.ros.input_subscription import InputSubscription
-from std_msgs.msg import String
+from sensor_msgs.msg import CameraInfo
 
 pytestmark = pytest.mark.ros
 
@@ -27,23 +28,23 @@ def node(domain: int) -> Iterator[Node]:
     rclpy.try_shutdown(context=context)
 
 
-def hear(node: Node, callback: Callable[[String], None]) -> list[Exception]:
+def hear(node: Node, callback: Callable[[CameraInfo], None]) -> list[Exception]:
     """Send until the callback has run; return what was taken for a fault."""
     errors: list[Exception] = []
     calls = []
 
-    def called(message: String) -> None:
+    def called(message: CameraInfo) -> None:
         calls.append(message)
         callback(message)
-    subscription = InputSubscription(node, String, '/words', called, errors.append)
+    subscription = InputSubscription(node, CameraInfo, '/words', called, errors.append)
     subscription.open()
-    publisher = node.create_publisher(String, '/words', 1)
+    publisher = node.create_publisher(CameraInfo, '/words', 1)
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     deadline_s = time.monotonic() + 20.0
     try:
         while not calls and time.monotonic() < deadline_s:
-            publisher.publish(String(data='word'))
+            publisher.publish(CameraInfo(distortion_model='word'))
             executor.spin_once(timeout_sec=0.1)
     except ExternalShutdownException:
         pass
@@ -53,8 +54,8 @@ def hear(node: Node, callback: Callable[[String], None]) -> list[Exception]:
 
 
 def test_what_a_callback_raises_is_told_and_ends_nothing(node: Node) -> None:
-    def fail(message: String) -> None:
-        raise ValueError(message.data)
+    def fail(message: CameraInfo) -> None:
+        raise ValueError(message.distortion_model)
     errors = hear(node, fail)
     assert [str(error) for error in errors] == ['word'] * len(errors)
     assert errors
@@ -62,10 +63,10 @@ def test_what_a_callback_raises_is_told_and_ends_nothing(node: Node) -> None:
 
 
 def test_a_context_that_goes_away_in_a_callback_is_no_fault(node: Node) -> None:
-    publisher = node.create_publisher(String, '/answers', 1)
+    publisher = node.create_publisher(CameraInfo, '/answers', 1)
     raised = []
 
-    def answer(_message: String) -> None:
+    def answer(_message: CameraInfo) -> None:
         # As a signal does, between two statements of whatever callback is running.
         rclpy.shutdown(context=node.context)
         try:
@@ -75,3 +76,125 @@ def test_a_context_that_goes_away_in_a_callback_is_no_fault(node: Node) -> None:
             raise
     assert hear(node, answer) == []
     assert raised
+
+
+class Conversation:
+    """A reliable publisher, a subscription to it, and an executor that runs when it is told to."""
+
+    def __init__(self, node: Node, **options: bool) -> None:
+        self.node = node
+        self.heard: list[int] = []
+        self.errors: list[Exception] = []
+        self.subscription = InputSubscription(
+            node, CameraInfo, '/words', lambda message: self.heard.append(message.width),
+            self.errors.append, **options)
+        self.publisher = node.create_publisher(CameraInfo, '/words', QoSProfile(depth=5))
+        self.executor = SingleThreadedExecutor(context=node.context)
+        self.executor.add_node(node)
+
+    def say(self, number: int) -> None:
+        """Publish a message with a stamp of its own."""
+        message = CameraInfo(width=number)
+        message.header.stamp.sec = number
+        self.publisher.publish(message)
+
+    def listen_for(self, number: int, timeout_s: float = 10.0) -> bool:
+        """Run the callbacks until this message has come; return whether it has."""
+        deadline_s = time.monotonic() + timeout_s
+        while number not in self.heard and time.monotonic() < deadline_s:
+            self.executor.spin_once(timeout_sec=0.05)
+        return number in self.heard
+
+    def follow_until(self, reliability: str) -> None:
+        """Wait until the publishers that are there now ask for a reliability."""
+        deadline_s = time.monotonic() + 10.0
+        while self.subscription.reliability != reliability:
+            assert time.monotonic() < deadline_s, f'still not {reliability}'
+            self.subscription.follow_publishers()
+            time.sleep(0.001)
+
+
+def test_nothing_is_lost_or_heard_twice_while_publishers_come_and_go(node: Node) -> None:
+    """A new subscription is found only after a while; what is said in between must come, too."""
+    talk = Conversation(node)
+    talk.subscription.open()
+    number = 0
+    assert talk.subscription.reliability == 'reliable'
+    deadline_s = time.monotonic() + 10.0
+    while not talk.heard:
+        assert time.monotonic() < deadline_s, 'nothing was heard'
+        talk.say(number)
+        talk.executor.spin_once(timeout_sec=0.1)
+    for _ in range(10):
+        other = node.create_publisher(CameraInfo, '/words', QoSProfile(
+            depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT))
+        for leaves, reliability in ((False, 'best_effort'), (True, 'reliable')):
+            if leaves:
+                node.destroy_publisher(other)
+            # One waits unread in the old subscription, the next comes right after the new one.
+            talk.say(number + 1)
+            talk.follow_until(reliability)
+            assert talk.listen_for(number + 1)
+            talk.say(number + 2)
+            assert talk.listen_for(number + 2)
+            number += 2
+            talk.subscription.follow_publishers()
+    talk.executor.spin_once(timeout_sec=0.2)
+    talk.executor.shutdown()
+    # Zero was said until it was heard.
+    assert [heard for heard in talk.heard if heard] == list(range(1, number + 1))
+    assert talk.errors == []
+
+
+def test_the_former_subscription_goes_when_the_new_one_has_heard_or_had_time_to(
+        node: Node) -> None:
+    talk = Conversation(node)
+
+    def subscriptions() -> int:
+        return len(list(node.subscriptions))
+    before = subscriptions()
+    talk.subscription.open()
+    other = node.create_publisher(CameraInfo, '/words', QoSProfile(
+        depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT))
+    talk.follow_until('best_effort')
+    assert subscriptions() == before + 2
+    deadline_s = time.monotonic() + 10.0
+    while subscriptions() != before + 1:
+        assert time.monotonic() < deadline_s, 'the former subscription stays'
+        talk.say(1)
+        talk.executor.spin_once(timeout_sec=0.1)
+        talk.subscription.follow_publishers()
+    node.destroy_publisher(other)
+    talk.follow_until('reliable')
+    assert subscriptions() == before + 2
+    deadline_s = time.monotonic() + 10.0
+    while subscriptions() != before + 1:
+        assert time.monotonic() < deadline_s, 'the former subscription stays'
+        talk.subscription.follow_publishers()
+        time.sleep(0.01)
+    talk.subscription.close()
+    assert subscriptions() == before
+    talk.executor.shutdown()
+
+
+def test_what_is_latched_under_an_old_stamp_is_heard_again(node: Node) -> None:
+    """A driver that starts anew may give another calibration the same, empty stamp."""
+    talk = Conversation(node, takes_latched=True)
+    latching = node.create_publisher(CameraInfo, '/words', QoSProfile(
+        depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL))
+    latching.publish(CameraInfo(width=2))
+    # Another publisher latches nothing, so the subscription cannot ask for what is latched.
+    talk.subscription.open()
+    deadline_s = time.monotonic() + 10.0
+    while 1 not in talk.heard:
+        assert time.monotonic() < deadline_s, 'nothing was heard'
+        talk.publisher.publish(CameraInfo(width=1))
+        talk.executor.spin_once(timeout_sec=0.1)
+    assert 2 not in talk.heard
+    node.destroy_publisher(talk.publisher)
+    deadline_s = time.monotonic() + 10.0
+    while 2 not in talk.heard:
+        assert time.monotonic() < deadline_s, f'heard only {set(talk.heard)}'
+        talk.subscription.follow_publishers()
+        talk.executor.spin_once(timeout_sec=0.1)
+    talk.executor.shutdown()
