@@ -17,6 +17,8 @@ def picture(height: int = 48, width: int = 64, level: int = 100) -> npt.NDArray[
 
 
 def save(path: Path, rgb: npt.NDArray[np.generic]) -> Path:
+    """Write an RGB picture or a map of one channel, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
     assert cv2.imwrite(str(path), bgr)
     return path

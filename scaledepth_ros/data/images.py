@@ -1,10 +1,9 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image files in and out: colour images, 16-bit depth, sizes without decoding."""
+"""Image files: colour images, 16-bit depth, sizes without decoding."""
 
 from pathlib import Path
 import struct
-from typing import Any
 
 import cv2
 import numpy as np
@@ -59,28 +58,6 @@ def read_depth_png(path: Path) -> NDArray[np.uint16]:
             'one channel (8-bit depth is a picture of depth, not metres).'
         )
     return np.asarray(depth, dtype=np.uint16)
-
-
-def write_image(path: Path, image: NDArray[Any]) -> None:
-    """
-    Write a uint8 RGB image or a uint16 map; the suffix picks the format.
-
-    Args:
-        path: File to write; its folder is created.
-        image: uint8 (H, W, 3) RGB, or uint16 (H, W).
-
-    Raises:
-        DatasetError: The file cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-    fine, encoded = cv2.imencode(path.suffix, stored)
-    if not fine:
-        raise DatasetError(f'{path}: OpenCV cannot encode {image.dtype} {image.shape} as this.')
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise DatasetError(f'{path}: cannot be written ({error}).') from error
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open, SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.whole_file import replacing
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -171,9 +172,12 @@ def save_scene_embeddings(rows: Tensor, path: str | Path, description: str) -> N
     header = {'description': description, 'prompt': scene_prompt('living_room'),
               'categories': json.dumps(SCENE_CATEGORIES)}
     try:
-        save_file({_KEY: rows.contiguous()}, path, header)
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f'{path} cannot be written ({error}).') from error
+        with replacing(Path(path)) as part:
+            part.write_bytes(save({_KEY: rows.contiguous()}, header))
+    except OSError as error:
+        raise ConfigError(
+            f'{path} cannot be written ({error.strerror}); free space or choose another folder. '
+            'An older file of this name is unchanged.') from error
 
 
 def embed_scenes(encoder: TextEncoder, channels: int | None = None) -> Tensor:

@@ -5,8 +5,8 @@
 import csv
 
 import numpy as np
+from picture_files import save
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.data.images import write_image
 from scaledepth_ros.data.rgbd_folder import INDEX_COLUMNS
 from scaledepth_ros.data.sample import FrameInfo, RgbdSample
 
@@ -25,8 +25,8 @@ class Folder:
             rgb = np.random.default_rng(len(self.rows)).integers(0, 256, (*size, 3), np.uint8)
         if depth is None:
             depth = np.full(size, 2500, np.uint16)
-        write_image(self.root / f'{name}.png', rgb)
-        write_image(self.root / f'{name}_depth.png', depth)
+        save(self.root / f'{name}.png', rgb)
+        save(self.root / f'{name}_depth.png', depth)
         row = dict.fromkeys(INDEX_COLUMNS, '')
         row.update(
             split='train', domain='indoor', dataset='mini', scene=scene, depth_scale='1000',

@@ -4,15 +4,16 @@
 
 import cv2
 import numpy as np
+from picture_files import save
 import pytest
-from scaledepth_ros.data.images import image_size, read_depth_png, read_rgb, write_image
+from scaledepth_ros.data.images import image_size, read_depth_png, read_rgb
 from scaledepth_ros.errors import DatasetError
 
 
 def test_colours_keep_their_order(tmp_path):
     rgb = np.zeros((4, 5, 3), np.uint8)
     rgb[..., 0] = 200
-    write_image(tmp_path / 'red.png', rgb)
+    save(tmp_path / 'red.png', rgb)
     assert (read_rgb(tmp_path / 'red.png') == rgb).all()
     assert cv2.imread(str(tmp_path / 'red.png'))[0, 0].tolist() == [0, 0, 200]
 
@@ -24,14 +25,14 @@ def test_grey_images_become_rgb(tmp_path):
 
 def test_depth_round_trip(tmp_path):
     depth = np.arange(20, dtype=np.uint16).reshape(4, 5) * 3000
-    write_image(tmp_path / 'depth.png', depth)
+    save(tmp_path / 'depth.png', depth)
     assert (read_depth_png(tmp_path / 'depth.png') == depth).all()
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg', '.bmp'])
 def test_size_from_the_header_is_the_size_of_the_pixels(tmp_path, suffix):
     path = tmp_path / f'image{suffix}'
-    write_image(path, np.zeros((37, 53, 3), np.uint8))
+    save(path, np.zeros((37, 53, 3), np.uint8))
     assert image_size(path) == (37, 53)
 
 
@@ -56,9 +57,9 @@ def test_missing_empty_and_broken_files_are_named(tmp_path, read):
 
 
 def test_eight_bit_and_colour_depth_are_refused(tmp_path):
-    write_image(tmp_path / 'depth8.png', np.zeros((4, 5), np.uint8))
+    save(tmp_path / 'depth8.png', np.zeros((4, 5), np.uint8))
     with pytest.raises(DatasetError, match=r'depth8\.png: depth has 8 bits and 1 channel'):
         read_depth_png(tmp_path / 'depth8.png')
-    write_image(tmp_path / 'colour.png', np.zeros((4, 5, 3), np.uint8))
+    save(tmp_path / 'colour.png', np.zeros((4, 5, 3), np.uint8))
     with pytest.raises(DatasetError, match=r'8 bits and 3 channel'):
         read_depth_png(tmp_path / 'colour.png')

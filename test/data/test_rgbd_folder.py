@@ -3,8 +3,8 @@
 """The index.csv format, good and bad."""
 
 import numpy as np
+from picture_files import save
 import pytest
-from scaledepth_ros.data.images import write_image
 from scaledepth_ros.data.rgbd_folder import RgbdFolder
 from scaledepth_ros.data.sample import ConcatFrames, SelectedFrames
 from scaledepth_ros.errors import DatasetError
@@ -118,7 +118,7 @@ def test_eight_bit_depth_and_empty_masks_are_refused_by_name(folder):
 def test_a_file_replaced_after_opening_is_still_refused(folder):
     row = folder.add()
     frames = RgbdFolder(folder.write())
-    write_image(folder.root / row['depth'], np.full((10, 10), 900, np.uint16))
+    save(folder.root / row['depth'], np.full((10, 10), 900, np.uint16))
     with pytest.raises(DatasetError, match=r'depth is 10x10, its image 32x24'):
         frames[0]
 

@@ -6,8 +6,8 @@ import csv
 import json
 
 import numpy as np
+from picture_files import save
 import pytest
-from scaledepth_ros.data.images import write_image
 from scaledepth_ros.data.listed_frames import kb_crop
 from scaledepth_ros.data.registry import DATASETS, open_dataset, split_spec
 from scaledepth_ros.errors import DatasetError
@@ -19,11 +19,11 @@ def _rgb(height, width, seed=0):
 
 
 def _picture(path, height, width):
-    write_image(path, np.full((height, width, 3), 90, np.uint8))
+    save(path, np.full((height, width, 3), 90, np.uint8))
 
 
 def _depth(path, values):
-    write_image(path, np.asarray(values, np.uint16))
+    save(path, np.asarray(values, np.uint16))
 
 
 def test_nyu(tmp_path):
@@ -70,7 +70,7 @@ def _kitti(root, calibration=None, day='2011_09_26', size=(375, 1242)):
     stored = np.zeros(size, np.uint16)
     stored[size[0] - 352 :: 7, 13::5] = 20 * 256
     stored[-1, -1] = 3 * 256
-    write_image(root / 'input' / image, rgb)
+    save(root / 'input' / image, rgb)
     _depth(root / 'gt_depth' / depth, stored)
     (root / 'kitti_eigen_test.txt').write_text(
         f'{image} {depth} 721.5377\n{day}/{drive}/image_02/data/0000000070.png None 721.5377\n')
@@ -144,7 +144,7 @@ def test_ibims_applies_both_masks(tmp_path):
     for row, folder in enumerate(('mask_invalid', 'mask_transp')):
         mask = np.full((48, 64), 255, np.uint8)
         mask[row] = 0
-        write_image(tmp_path / folder / 'livingroom_01.png', mask)
+        save(tmp_path / folder / 'livingroom_01.png', mask)
     (tmp_path / 'calib').mkdir()
     (tmp_path / 'calib/livingroom_01.txt').write_text('55.0,56.0,32.0,24.0')
     (tmp_path / 'imagelist.txt').write_text('livingroom_01\n')

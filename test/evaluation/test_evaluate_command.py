@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 from mini_frames import Folder
 import numpy as np
+from picture_files import save
 import pytest
 from scaledepth_ros.cli import evaluate as command
-from scaledepth_ros.data.images import write_image
 from scaledepth_ros.errors import ConfigError, DatasetError, ImageError, SourceError
 from scaledepth_ros.evaluation import baselines
 from scaledepth_ros.inference import predictor as predictor_module
@@ -174,7 +174,7 @@ def test_the_real_network_is_measured(tmp_path, capsys):
 def _spoil(index):
     """Empty the depth of one room, and lose the picture of a street."""
     for path in index.parent.glob('val_room1/*_depth.png'):
-        write_image(path, np.zeros((64, 96), np.uint16))
+        save(path, np.zeros((64, 96), np.uint16))
     for path in index.parent.glob('val_street0/*[0-9].png'):
         path.unlink()
 
@@ -211,7 +211,7 @@ def test_an_image_that_is_too_small_is_left_out_by_name(index, capsys, monkeypat
         kind = np.uint16 if path else np.uint8
         shape = (20, 20) if path else (20, 20, 3)
         (target,) = index.parent.glob(f'val_room1/*[0-9]{path}.png')
-        write_image(target, np.full(shape, value, kind))
+        save(target, np.full(shape, value, kind))
     assert _run('--data', index, '--json') == 0
     (told,) = json.loads(capsys.readouterr().out)['unusable']
     assert told.startswith('val_room1/')

@@ -5,6 +5,7 @@
 from importlib.util import find_spec
 import sys
 
+from file_size_limit import largest_file
 import numpy as np
 import pytest
 from scaledepth_ros.cli.__main__ import main
@@ -99,6 +100,17 @@ def test_unusable_embeddings_are_named(tmp_path, write):
     write(path)
     with pytest.raises(ConfigError, match=r'x\.safetensors holds'):
         load_scene_embeddings(path, 40)
+
+
+def test_a_full_disk_leaves_the_old_embeddings(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    rows = torch.randn(28, 40)
+    save_scene_embeddings(rows, path, 'old')
+    with largest_file(1000), pytest.raises(
+            ConfigError, match=r'x\.safetensors cannot be written \(File too large\); free'):
+        save_scene_embeddings(torch.zeros(28, 40), path, 'new')
+    assert torch.equal(load_scene_embeddings(path, 40), rows)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_embeddings_in_another_order_are_refused(tmp_path, monkeypatch):
