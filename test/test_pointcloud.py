@@ -9,7 +9,7 @@ from typing import Any
 
 from clocks import least_thread_s
 import cv2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 import numpy.typing as npt
@@ -233,6 +233,7 @@ def test_unknown_depth_flags_nothing() -> None:
     assert not flying_pixel_mask(depth_m).any()
 
 
+@settings(deadline=None)
 @given(width=st.integers(1, 30), near=st.floats(0.3, 3.0), far=st.floats(3.5, 50.0))
 def test_posts_survive_however_thin(width: int, near: float, far: float) -> None:
     depth_m = np.full((30, 70), far, np.float32)
@@ -240,6 +241,7 @@ def test_posts_survive_however_thin(width: int, near: float, far: float) -> None
     assert not flying_pixel_mask(depth_m).any()
 
 
+@settings(deadline=None)
 @given(slope_u=st.floats(-3.0, 3.0), slope_v=st.floats(-3.0, 3.0), distance=st.floats(0.2, 40.0))
 def test_planes_survive_at_any_slant(slope_u: float, slope_v: float, distance: float) -> None:
     v, u = np.mgrid[-1.0:1.0:60j, -1.0:1.0:80j]
