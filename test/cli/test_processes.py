@@ -3,20 +3,24 @@
 """Children are configured, watched, and never left behind."""
 
 from collections.abc import Callable, Iterator
+import math
 import os
 from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from scaledepth_ros.cli import processes
 from scaledepth_ros.cli.processes import Child, ProcessError, wait_until_quiet
 from scaledepth_ros.progress import parse_progress
 import yaml
 
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(Path(__file__).resolve().parents[2])}
-WAITING = 'import time\nprint("ready", flush=True)\ntime.sleep(60)\n'
+WAITING = 'import time\nprint("ready", flush=True)\ntime.sleep(600)\n'
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], Child]]:
         child.stop(0.2)
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s
@@ -52,7 +56,7 @@ def is_running(pid: int) -> bool:
 
 def test_parameters_arrive_as_a_ros_parameter_file(start: Callable[[str], Child]) -> None:
     child = start('import sys\nprint(open(sys.argv[sys.argv.index("--params-file") + 1]).read())')
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
     child.stop()
     assert yaml.safe_load(child.tail()) == {
         '/**': {'ros__parameters': {'text': "it's: [odd]", 'number': 1.5}}}
@@ -64,7 +68,7 @@ def test_progress_is_read_and_everything_else_is_logged(start: Callable[[str], C
                   'print_progress(sent=1, state="a")\nprint("hello")\n'
                   'print_progress(sent=2)\nprint("trouble", file=sys.stderr)\n'
                   'print("@progress no json")\n')
-    assert child.wait(20) == 0
+    assert child.wait(60) == 0
     child.stop()
     assert child.progress == {'sent': 2, 'state': 'a'}
     assert sorted(child.tail().splitlines()) == ['@progress no json', 'hello', 'trouble']
@@ -78,7 +82,7 @@ def test_a_line_of_progress_is_nothing_else() -> None:
 
 def test_the_tail_is_the_end(start: Callable[[str], Child]) -> None:
     child = start('for i in range(100): print(i)')
-    child.wait(10)
+    child.wait(60)
     child.stop()
     assert child.tail(3) == '97\n98\n99'
 
@@ -90,7 +94,7 @@ def test_stop_interrupts_insists_and_kills(start: Callable[[str], Child]) -> Non
                      'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n' + WAITING)
     for child in (polite, stubborn):
         until(lambda child=child: 'ready' in child.tail())  # type: ignore[misc]
-    polite.stop(5.0)
+    polite.stop(60.0)
     assert polite.exit_code == 7
     stubborn.stop(0.2)
     assert stubborn.exit_code == -signal.SIGKILL
@@ -102,15 +106,45 @@ def test_waiting_too_long_is_told(start: Callable[[str], Child]) -> None:
         child.wait(0.1)
 
 
-def test_quiet_means_that_nothing_changes(start: Callable[[str], Child]) -> None:
-    child = start('import time\nfrom scaledepth_ros.progress import print_progress\n'
-                  'for i in range(8): print_progress(n=i); time.sleep(0.1)\ntime.sleep(60)')
-    until(lambda: 'n' in child.progress)
-    wait_until_quiet(child, lambda: child.progress['n'], 0.5, 10)
-    assert child.progress['n'] == 7
-    child.stop(0.2)
+class Played:
+    """A child that says what it is meant to say at each time, of a clock that waits for nobody."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, changes_s: list[float]) -> None:
+        self.name, self.now_s, self._changes_s = 'played', 0.0, changes_s
+        self.ends_s = math.inf
+        monkeypatch.setattr(processes, 'time', SimpleNamespace(
+            monotonic=lambda: self.now_s, sleep=self._sleep))
+
+    @property
+    def exit_code(self) -> int | None:
+        return 0 if self.now_s >= self.ends_s else None
+
+    def value(self) -> int:
+        return sum(self.now_s >= change_s for change_s in self._changes_s)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def wait_until_quiet(self, quiet_s: float, timeout_s: float) -> None:
+        wait_until_quiet(cast(Child, self), self.value, quiet_s, timeout_s)
+
+
+def test_quiet_means_that_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = Played(monkeypatch, [0.4, 0.8, 1.2, 1.6])
+    child.wait_until_quiet(0.5, 10.0)
+    assert child.now_s == pytest.approx(1.6 + 0.5, abs=0.11)
+
+
+def test_waiting_for_quiet_ends_with_the_patience_and_with_the_child(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    restless = Played(monkeypatch, [0.1 * i for i in range(1000)])
+    restless.wait_until_quiet(0.5, 10.0)
+    assert restless.now_s == pytest.approx(10.0, abs=0.11)
+    dying = Played(monkeypatch, [])
+    dying.ends_s = 0.3
     with pytest.raises(ProcessError, match='ended too early'):
-        wait_until_quiet(child, lambda: 0, 0.5, 10)
+        dying.wait_until_quiet(0.5, 10.0)
 
 
 def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
@@ -120,7 +154,7 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         [sys.executable, '-c',
          'import os, pathlib, time\nfrom scaledepth_ros.cli.processes import Child\n'
          f'child = Child("c", [{str(script)!r}], {{}}, os.environ, '
-         f'pathlib.Path({str(tmp_path)!r}))\nprint(child.pid, flush=True)\ntime.sleep(60)'],
+         f'pathlib.Path({str(tmp_path)!r}))\nprint(child.pid, flush=True)\ntime.sleep(600)'],
         stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child_pid = int(parent.stdout.readline())
