@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 import importlib.util
-import time
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from known_depth_node import KnownDepth
@@ -80,21 +79,6 @@ def test_cleanup_frees_the_memory_of_the_network(start, join):
     loaded_kb = process.footprint()[0]
     assert peer.change_state('cleanup')
     assert loaded_kb - process.footprint()[0] > 190_000
-
-
-def test_deactivate_during_inference_publishes_nothing_more(start, join):
-    start(model='slow')
-    peer = join(('depth/image',))
-    peer.wait_for_outputs()
-    peer.exchange(make_image(), make_info(), 'depth/image')
-    image = make_image()
-    peer.send(image)
-    time.sleep(0.1)
-    assert peer.change_state('deactivate')
-    time.sleep(0.5)
-    assert peer.answer('depth/image', image.header.stamp) is None
-    assert peer.change_state('activate')
-    peer.exchange(make_image(), None, 'depth/image')
 
 
 def test_model_that_cannot_be_loaded(start, join):
