@@ -22,6 +22,7 @@ from scaledepth_ros.pointcloud import (
     flying_pixel_mask,
     uncertainty_mask,
 )
+from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.compressed_depth import compress_depth
 from scaledepth_ros.ros.messages import (
     camera_info_message,
@@ -157,8 +158,8 @@ class CameraOutputs:
                    for _topic, publisher, _make in self._outputs)
 
     def publish(self, header: Any, rgb: npt.NDArray[np.uint8], camera: CameraModel,
-                output: Any, parameters: DepthParameters, *,
-                may_publish: Callable[[], bool]) -> tuple[float, ConfigError | None]:
+                output: Any, parameters: DepthParameters,
+                activation: Activation) -> tuple[float, ConfigError | None]:
         """
         Fill and publish every output that has subscribers.
 
@@ -168,7 +169,7 @@ class CameraOutputs:
             camera: the model of the camera at that size.
             output: the network's DepthOutput.
             parameters: range limits, encoding, stride and so on.
-            may_publish: asked before each message leaves.
+            activation: the one that the image arrived in; what follows it gets nothing.
 
         Returns:
             The share of pixels with a finite depth, and what kept an output from being made.
@@ -187,8 +188,7 @@ class CameraOutputs:
             except ConfigError as error:
                 problem = error
                 continue
-            if may_publish():
-                publisher.publish(message)
+            activation.publish(publisher, message)
         valid = np.count_nonzero(np.isfinite(depth.pixels))
         return float(valid) / depth.pixels.size, problem
 

@@ -12,6 +12,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
 from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
+from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind
@@ -35,11 +36,30 @@ class Frame:
     calibration: Calibration
     parameters: DepthParameters
     received_s: float
+    activation: Activation
 
     @property
     def compressed(self) -> bool:
         """Whether the message is a CompressedImage."""
         return isinstance(self.message, CompressedImage)
+
+    def report(self, kind: FaultKind, error: Exception | str, *, warning: bool = False) -> None:
+        """
+        Note a fault of this frame, as ``CameraStream.report`` does, while it still matters.
+
+        Args:
+            kind: where it sits.
+            error: what happened.
+            warning: not an error yet.
+
+        """
+        if not self.activation.over:
+            self.stream.report(kind, error, warning=warning)
+
+    def reject(self, error: Exception) -> None:
+        """Note that nothing is published for this frame, while that still matters."""
+        if not self.activation.over:
+            self.stream.reject(error)
 
 
 class CameraStream:
@@ -86,6 +106,7 @@ class CameraStream:
         self._calibration = CalibrationTracker(info_topic)
         self._last_info: CameraInfo | None = None
         self._held: tuple[Any, float] | None = None
+        self._activation = Activation()
         self._next_due_s = 0.0
         self._last_stamp_ns = 0
 
@@ -98,12 +119,14 @@ class CameraStream:
         """Start to receive."""
         # Those of the last time say nothing about this one.
         self.health.forget_stamps()
+        self._activation = Activation()
         self._info.open()
         self._image.open()
         self.health.started_s = time.monotonic()
 
     def unsubscribe(self) -> None:
-        """Stop to receive."""
+        """Stop to receive, and to publish what was received."""
+        self._activation.end()
         self._info.close()
         self._image.close()
         self._held = None
@@ -155,6 +178,9 @@ class CameraStream:
             warning: not an error yet.
 
         """
+        # It may go away at any moment, and with it the publishers; that is no fault.
+        if not self._node.context.ok():
+            return
         text = str(error)
         if not isinstance(error, (str, ScaleDepthError)):
             text = f'{type(error).__name__}: {text}'
@@ -228,7 +254,8 @@ class CameraStream:
             self._held = message, received_s
             self.reject(error)
             return
-        frame = Frame(self, message, calibration, parameters, received_s)
+        frame = Frame(
+            self, message, calibration, parameters, received_s, self._activation)
         self.last_submitted_s = time.monotonic()
         if self._submit(frame):
             self.health.count(self.health.dropped)

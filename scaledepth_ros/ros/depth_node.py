@@ -47,8 +47,9 @@ class DepthNode(LifecycleNode):
     Metric depth for one or several cameras.
 
     ``configure`` loads and warms the network and fails with the reason if it cannot; ``activate``
-    subscribes to the cameras; ``deactivate`` unsubscribes; ``cleanup`` frees the network.
-    Callbacks run in one executor thread, the network in one worker thread.
+    subscribes to the cameras; ``deactivate`` unsubscribes, and what arrived before it is never
+    published after it; ``cleanup`` frees the network. Callbacks run in one executor thread, the
+    network in one worker thread.
     """
 
     def __init__(self, node_name: str = 'depth', *,
@@ -151,7 +152,6 @@ class DepthNode(LifecycleNode):
             state: the previous state.
 
         """
-        self._processor.enabled = True
         try:
             for stream in self._streams:
                 stream.subscribe()
@@ -268,8 +268,6 @@ class DepthNode(LifecycleNode):
 
     def _stop_streams(self) -> None:
         self._active = False
-        if self._processor is not None:
-            self._processor.enabled = False
         for stream in self._streams:
             stream.unsubscribe()
         if self._worker is not None:

@@ -32,7 +32,6 @@ class FrameProcessor:
 
         """
         self.predictor = predictor
-        self.enabled = False
         self._now_ns = now_ns
 
     def __call__(self, frames: list[Frame]) -> None:
@@ -43,20 +42,20 @@ class FrameProcessor:
             frames: at most one per camera.
 
         """
-        if not self.enabled:
-            return
         decoded = []
         for frame in frames:
+            if frame.activation.over:
+                continue
             try:
                 decoded.append((frame, *_decode(frame)))
             except (ImageError, CameraInfoError) as error:
-                frame.stream.reject(error)
+                frame.reject(error)
             except Exception as error:
                 _report_failure(frame, 'decoding', error)
         if not decoded:
             return
         for (frame, rgb, camera), output in zip(decoded, self._infer(decoded), strict=True):
-            if output is not None:
+            if output is not None and not frame.activation.over:
                 self._publish(frame, rgb, camera, output)
 
     def _infer(self, decoded: list[tuple[Frame, RgbImage, CameraModel]]) -> list[Any]:
@@ -69,7 +68,7 @@ class FrameProcessor:
             except Exception as error:
                 # Out of memory, or one bad frame: each alone may still work.
                 for frame, _rgb, _camera in decoded:
-                    frame.stream.report(
+                    frame.report(
                         FaultKind.COMPUTE,
                         f'the batch of {len(decoded)} failed, trying one by one: '
                         f'{type(error).__name__}: {error}', warning=True)
@@ -79,7 +78,7 @@ class FrameProcessor:
         try:
             return self.predictor.infer(rgb, camera)
         except (ImageError, CameraInfoError) as error:
-            frame.stream.reject(error)
+            frame.reject(error)
         except Exception as error:
             _report_failure(frame, 'inference', error)
         return None
@@ -88,12 +87,11 @@ class FrameProcessor:
         stream, header = frame.stream, frame.message.header
         try:
             valid_share, problem = stream.outputs.publish(
-                header, rgb, camera, output, frame.parameters,
-                may_publish=lambda: self.enabled)
+                header, rgb, camera, output, frame.parameters, frame.activation)
         except Exception as error:
-            # The context may go away at any moment; that is no fault.
-            if self.enabled:
-                _report_failure(frame, 'publishing', error)
+            _report_failure(frame, 'publishing', error)
+            return
+        if frame.activation.over:
             return
         health = stream.health
         health.valid_share = valid_share
@@ -114,12 +112,12 @@ def _report_failure(frame: Frame, what: str, error: Exception) -> None:
         text = str(error) if isinstance(error, ScaleDepthError) else (
             f'{what} ran out of memory ({error or type(error).__name__}); give the process more, '
             'or use a smaller model or image')
-        frame.stream.report(FaultKind.MODEL, text)
+        frame.report(FaultKind.MODEL, text)
         free_caches()
     else:
         kind = {'decoding': FaultKind.CAMERA, 'inference': FaultKind.MODEL,
                 'publishing': FaultKind.OUTPUT}[what]
-        frame.stream.report(kind, f'{what} failed with {type(error).__name__}: {error}')
+        frame.report(kind, f'{what} failed with {type(error).__name__}: {error}')
 
 
 def _decode(frame: Frame) -> tuple[RgbImage, CameraModel]:

@@ -14,7 +14,9 @@ import pytest
 from ros_harness import make_image
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.ros import diagnostics
+from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration
+from scaledepth_ros.ros.camera_stream import Frame
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind, model_status
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.logs import forward_package_log, LogForwarder, ThrottledLog
@@ -134,11 +136,10 @@ class Stream:
         pass
 
 
-def frame(stream: Stream) -> Any:
+def frame(stream: Stream) -> Frame:
     camera = CameraModel.from_fov(64, 48, 60.0)
-    return SimpleNamespace(
-        stream=stream, message=make_image(), compressed=False, parameters=DepthParameters(),
-        calibration=Calibration('/camera_info', 'camera_optical_frame', camera), received_s=0.0)
+    calibration = Calibration('/camera_info', 'camera_optical_frame', camera)
+    return Frame(stream, make_image(), calibration, DepthParameters(), 0.0, Activation())
 
 
 def failing(*_arguments, **_options):
@@ -154,7 +155,6 @@ def test_fault_is_reported_where_it_sits(part, kind, text):
         predictor.infer = failing
     stream = Stream(failing if part == 'publish' else lambda *_a, **_o: (1.0, None))
     processor = FrameProcessor(predictor, lambda: 0)
-    processor.enabled = True
     processor([frame(stream)])
     (reported, message, warning), = stream.reports
     assert (reported, warning) == (kind, False)
@@ -172,7 +172,6 @@ def test_batch_that_fails_is_a_warning_while_each_image_works(health):
 
     streams = [Stream(publish), Stream(publish)]
     processor = FrameProcessor(predictor, lambda: 0)
-    processor.enabled = True
     processor([frame(stream) for stream in streams])
     assert len(published) == 2
     for stream in streams:
@@ -180,6 +179,17 @@ def test_batch_that_fails_is_a_warning_while_each_image_works(health):
         assert (kind, warning) == (FaultKind.COMPUTE, True)
         assert text == ('the batch of 2 failed, trying one by one: '
                         'ValueError: something is not what it was')
+
+
+def test_camera_that_was_deactivated_costs_the_other_of_a_batch_nothing():
+    published = []
+    streams = [Stream(lambda *_a, name=name, **_o: published.append(name) or (1.0, None))
+               for name in ('left', 'right')]
+    frames = [frame(stream) for stream in streams]
+    frames[0].activation.end()
+    FrameProcessor(KnownDepth(DepthParameters(model='known')), lambda: 0)(frames)
+    assert published == ['right']
+    assert [stream.health.published.total for stream in streams] == [0, 1]
 
 
 class Logger:
