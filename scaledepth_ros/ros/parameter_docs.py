@@ -23,6 +23,13 @@ unconfigured* (before `configure`, or after `cleanup`), or *at start* only. What
 is refused with the reason. With named `cameras`, those marked *Per camera* exist for each of
 them, such as `front.camera_height_m`; the plain one is then their default when they are declared.
 
+A minimum and its maximum are checked together, also when only one of them is set: what contradicts
+the other as it is now is refused. Within one call of `set_parameters` their order does not matter:
+`ros2 param load` takes every valid pair of a dump. It says of `autostart` and `qos_overrides` that
+they cannot be set, which costs the others nothing; those of named `cameras` it finds only after
+`configure`. A file given at start (`--params-file`, or `params_file:=` of the launch file) has
+neither limit.
+
 | parameter | type | default | values | change | meaning |
 |---|---|---|---|---|---|
 """

@@ -12,6 +12,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from scaledepth_ros.errors import ConfigError
@@ -57,6 +58,9 @@ class ParameterStore:
         self._common = DepthParameters(**{
             name: self._declare(name, name, default) for name, default, _description in table()})
         node.add_on_set_parameters_callback(self._on_set)
+        for service in node.services:
+            if service.srv_type is SetParameters:
+                service.callback = _in_any_order(service.callback)
 
     @property
     def last(self) -> DepthParameters:
@@ -163,6 +167,35 @@ class ParameterStore:
             first = next(iter(self._cameras))
             raise ConfigError(
                 f'each camera has a {name} of its own: set {first}.{name} and so on')
+
+
+def _in_any_order(set_each: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Let the order of the parameters in one request not matter.
+
+    rclpy sets one after the other. A maximum that is less than the minimum of before, and arrives
+    ahead of the new minimum, is refused; `ros2 param load` sorts them so.
+    """
+    def set_parameters(
+            request: SetParameters.Request,
+            response: SetParameters.Response) -> SetParameters.Response:
+        set_each(request, response)
+        asked, results = list(request.parameters), list(response.results)
+        done = {parameter.name for parameter, result in zip(asked, results, strict=True)
+                if result.successful}
+        # What was set further on in the request must not be set back.
+        again = [index for index, result in enumerate(results)
+                 if not result.successful and asked[index].name not in done]
+        # Once is enough: of two limits that are valid together, the old ones refuse one at most.
+        if done and again:
+            second = set_each(SetParameters.Request(parameters=[asked[i] for i in again]),
+                              SetParameters.Response())
+            for index, result in zip(again, second.results, strict=True):
+                results[index] = result
+            response.results = results
+        return response
+
+    return set_parameters
 
 
 def _descriptor(name: str, default: Any, description: Description) -> ParameterDescriptor:
