@@ -27,7 +27,10 @@ def test_calibration_is_reported_before_anybody_subscribes(start, join):
     peer.send_until(lambda: peer.status('calibration', OK, 'from CameraInfo'),
                     make_image(), make_info())
     assert peer.set_parameters(horizontal_fov_deg=90.0)[0].successful
-    peer.wait_for_status('calibration', OK, 'from CameraInfo')
+    # One that was on its way may have come from before.
+    for _ in range(2):
+        peer.statuses.clear()
+        peer.wait_for_status('calibration', OK, 'from CameraInfo')
 
 
 def test_fault_does_not_outlive_deactivation(start, join):
@@ -75,7 +78,7 @@ def test_latched_camera_info_is_received(start, join):
 
 
 def test_two_cameras_on_one_topic_do_not_flood_the_log(start, join):
-    process = start(model='known', log_period_s=60.0)
+    process = start(model='known', log_period_s=3600.0)
     peer = join(('depth/image',))
     peer.wait_for_outputs()
     peer.exchange(make_image(), make_info(), 'depth/image')
@@ -96,14 +99,24 @@ def test_bag_without_simulated_time_is_told_from_a_slow_node(start, join):
     yesterday = int(time.time()) - 86400
     status = peer.send_until(
         lambda: peer.status('camera', WARN, 'ros2 bag play --clock'),
-        make_image(sec=yesterday), make_info())
+        make_image(sec=yesterday), make_info(), timeout_s=30)
     assert status.message.startswith("image stamps are 24.0 h behind the node's clock; for a bag")
-    compute = peer.wait_for_status('compute', OK)
-    values = {value.key: value.value for value in compute.values}
+
+    def values_of_compute():
+        # Not too often, or images that give way to newer ones are told of instead.
+        peer.send(make_image(sec=yesterday))
+        time.sleep(0.3)
+        status = peer.status('compute', OK)
+        values = {value.key: value.value for value in status.values} if status else {}
+        return values if {'stamp to publish', 'arrival to publish p50 [ms]'} <= set(values) else {}
+
+    # That images have come says nothing yet of the depth that is made of them.
+    values = wait_until(values_of_compute, 30)
     assert values['stamp to publish'].startswith('unknown: image stamps are 24.0 h behind')
     assert float(values['arrival to publish p50 [ms]']) < 10_000.0
     assert not [key for key in values if key.startswith('stamp to publish p')]
     process.wait_for_log('image stamps are 24.0 h behind')
     # The bag is played anew as it should be: stamps and clock are the same again.
-    peer.send_until(lambda: peer.status('camera', OK, 'images/s'), make_image())
+    wait_until(lambda: (peer.send(make_image()), time.sleep(0.05),
+                        peer.status('camera', OK, 'images/s'))[2], 30)
     process.wait_for_log('stamps fit the clock again')
