@@ -3,8 +3,6 @@
 """Ends and failures of transitions, while the network is at work or cannot be used."""
 from __future__ import annotations
 
-from contextlib import contextmanager
-import threading
 import time
 from types import SimpleNamespace
 
@@ -14,7 +12,6 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 import pytest
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from ros_harness import make_image, make_info, wait_until
 from scaledepth_ros.ros import depth_node
@@ -94,20 +91,6 @@ def test_network_that_does_not_stand_the_first_run_is_freed():
     assert len(closed) == 1
 
 
-class Held(KnownDepth):
-    """A network that holds on to a black image until it is told to go on."""
-
-    def __init__(self, parameters):
-        super().__init__(parameters)
-        self.holds, self.may_go_on = threading.Event(), threading.Event()
-
-    def infer(self, rgb, camera=None):
-        if not rgb.any():
-            self.holds.set()
-            assert self.may_go_on.wait(60)
-        return super().infer(rgb, camera)
-
-
 @pytest.fixture
 def node(domain):
     """Make a node in this process that waits for a lifecycle manager."""
@@ -116,7 +99,7 @@ def node(domain):
     loaded = []
 
     def load(parameters):
-        loaded.append(Held(parameters))
+        loaded.append(KnownDepth(parameters))
         return loaded[-1]
 
     node = DepthNode(predictor_factory=load, context=context, use_global_arguments=False,
@@ -126,40 +109,6 @@ def node(domain):
     node.stop()
     node.destroy_node()
     context.try_shutdown()
-
-
-@contextmanager
-def spinning(node):
-    """Run the callbacks of a node in a thread."""
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        executor.shutdown()
-        thread.join(10)
-
-
-def test_deactivate_during_inference_publishes_nothing_more(node, join):
-    peer = join(('depth/image',))
-    with spinning(node):
-        assert peer.change_state('configure')
-        assert peer.change_state('activate')
-        peer.wait_for_outputs()
-        peer.exchange(make_image(), make_info(), 'depth/image')
-        network, = node.loaded
-        black = make_image()
-        black.data = bytes(len(black.data))
-        peer.send_until(network.holds.is_set, black)
-        assert peer.change_state('deactivate')
-        # It is not forgotten that it was inactive meanwhile.
-        assert peer.change_state('activate')
-        network.may_go_on.set()
-        # What is published goes out in order, so it would have come before this.
-        peer.exchange(make_image(), None, 'depth/image')
-    assert peer.answer('depth/image', black.header.stamp) is None
 
 
 def test_activation_that_fails_says_why_and_can_be_tried_again(node, monkeypatch, capfd):
