@@ -23,6 +23,7 @@ from scaledepth_ros.pointcloud import (
     uncertainty_mask,
 )
 from scaledepth_ros.ros.activation import Activation
+from scaledepth_ros.ros.camera_pose import PoseSource
 from scaledepth_ros.ros.compressed_depth import compress_depth
 from scaledepth_ros.ros.messages import (
     camera_info_message,
@@ -32,7 +33,7 @@ from scaledepth_ros.ros.messages import (
     DepthImageBuffer,
 )
 from scaledepth_ros.ros.parameters import DepthParameters
-from scaledepth_ros.ros.scan_output import PoseSource, ScanOutput
+from scaledepth_ros.ros.scan_output import ScanOutput
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 from std_msgs.msg import Float32, String
 

@@ -15,12 +15,12 @@ from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
 from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
+from scaledepth_ros.ros.camera_pose import PoseSource
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind
 from scaledepth_ros.ros.image_decoding import check_image
 from scaledepth_ros.ros.input_subscription import InputSubscription
 from scaledepth_ros.ros.logs import ThrottledLog
 from scaledepth_ros.ros.parameters import DepthParameters
-from scaledepth_ros.ros.scan_output import PoseSource
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 # An image may overtake its CameraInfo; older than this it is not worth publishing any more.

@@ -15,6 +15,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.qos import QoSProfile
 from scaledepth_ros.errors import ScaleDepthError
 from scaledepth_ros.ros.camera_outputs import create_publisher
+from scaledepth_ros.ros.camera_pose import pose_from_parameters, TfPose
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.depth_process import run_process
 from scaledepth_ros.ros.diagnostics import FaultKind, model_status
@@ -30,7 +31,6 @@ from scaledepth_ros.ros.network import (
 )
 from scaledepth_ros.ros.parameter_store import ParameterStore
 from scaledepth_ros.ros.parameters import DepthParameters
-from scaledepth_ros.ros.scan_output import pose_from_parameters, TfPose
 
 # Within the second that launch and most supervisors grant before they kill.
 _STOP_TIMEOUT_S = 0.7

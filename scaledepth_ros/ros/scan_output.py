@@ -1,148 +1,24 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""The LaserScan of one camera, and where its pose on the robot comes from."""
+"""The LaserScan of one camera."""
 from __future__ import annotations
 
 import array
-from collections.abc import Callable
 import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rclpy.clock import JumpThreshold
-from rclpy.duration import Duration
-from rclpy.node import Node
-from rclpy.time import Time
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.laser_scan import camera_pose, ScanConfig, ScanProjector
+from scaledepth_ros.laser_scan import ScanConfig, ScanProjector
+from scaledepth_ros.ros.camera_pose import Pose, PoseSource
 from scaledepth_ros.ros.parameters import DepthParameters
 from sensor_msgs.msg import LaserScan
 
-Pose = npt.NDArray[np.float64]
-PoseSource = Callable[[Any, DepthParameters], Pose]
-
-# Transforms arrive a little later than the image they belong to. An older pose than this is that
-# of a robot whose transforms have stopped, and would put obstacles where there are none.
-_MAX_POSE_AGE_S = 1.0
 # Joints and inertial sensors are noisy. A millimetre, or a milliradian, which is 8 mm at 8 m, is
 # far below the error of this depth, and not worth a new projection of every pixel.
 _POSE_TOLERANCE = 1e-3
-
-
-def pose_from_parameters(_header: Any, parameters: DepthParameters) -> Pose:
-    """
-    Return the pose of the camera that the parameters state.
-
-    Args:
-        parameters: camera_height_m and what follows it.
-
-    Raises:
-        ConfigError: the height is not known.
-
-    """
-    if parameters.camera_height_m <= 0.0:
-        raise ConfigError(
-            'no scan without the pose of the camera: set camera_height_m and camera_pitch_deg, '
-            'or camera_pose to tf')
-    return camera_pose(
-        parameters.camera_height_m, pitch_deg=parameters.camera_pitch_deg,
-        roll_deg=parameters.camera_roll_deg, yaw_deg=parameters.camera_yaw_deg,
-        x_m=parameters.camera_x_m, y_m=parameters.camera_y_m)
-
-
-class TfPose:
-    """The pose of the camera from TF, at the time of the image."""
-
-    def __init__(self, node: Node) -> None:
-        """
-        Listen to /tf and /tf_static.
-
-        Args:
-            node: receives the transforms in its executor.
-
-        Raises:
-            ConfigError: tf2_ros is not installed.
-
-        """
-        try:
-            import tf2_ros
-        except ImportError as error:
-            raise ConfigError(
-                f'camera_pose is tf, but tf2_ros cannot be imported ({error}); install it with '
-                'ROS, or set camera_pose to parameters') from None
-        self._error = tf2_ros.TransformException
-        # With a node, it would offer a service of its own and keep it after close().
-        self._buffer = tf2_ros.Buffer()
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
-        # What was known before a bag began anew is younger than all that follows.
-        self._jumps = node.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=Duration(seconds=-1.0),
-                          on_clock_change=True),
-            post_callback=lambda _jump: self._buffer.clear())
-
-    def close(self) -> None:
-        """Stop to listen."""
-        self._listener.unregister()
-        self._jumps.unregister()
-
-    def __call__(self, header: Any, parameters: DepthParameters) -> Pose:
-        """
-        Look up a pose.
-
-        Args:
-            header: of the image.
-            parameters: scan_frame_id is the frame to transform to.
-
-        Returns:
-            Matrix (4, 4) from the image's frame to ``scan_frame_id``.
-
-        Raises:
-            ConfigError: TF does not know it, or only one of another time.
-
-        """
-        source, target = header.frame_id, parameters.scan_frame_id
-        stamp = Time.from_msg(header.stamp)
-        try:
-            try:
-                found = self._buffer.lookup_transform(target, source, stamp)
-            except self._error:
-                # Not yet there, or too old for the buffer: the latest one if it is near enough.
-                found = self._buffer.lookup_transform(target, source, Time())
-                age_s = (stamp - Time.from_msg(found.header.stamp)).nanoseconds / 1e9
-                if abs(age_s) > _MAX_POSE_AGE_S:
-                    raise ConfigError(
-                        f'no scan: the latest TF of {source!r} in {target!r} is '
-                        f'{abs(age_s):.1f} s {"older" if age_s > 0.0 else "newer"} than the '
-                        'image; is its publisher alive, and on the clock of the camera?'
-                    ) from None
-        except self._error as error:
-            raise ConfigError(
-                f'no scan: TF does not know {source!r} in {target!r} ({error})') from None
-        return transform_matrix(found.transform)
-
-
-def transform_matrix(transform: Any) -> Pose:
-    """
-    Return the matrix of a geometry_msgs/Transform.
-
-    Args:
-        transform: translation [m] and rotation (unit quaternion).
-
-    Returns:
-        Homogeneous matrix (4, 4).
-
-    """
-    q, t = transform.rotation, transform.translation
-    x, y, z, w = q.x, q.y, q.z, q.w
-    pose = np.eye(4)
-    pose[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]]
-    pose[:3, 3] = t.x, t.y, t.z
-    return pose
 
 
 class ScanOutput:
@@ -176,7 +52,10 @@ class ScanOutput:
             ConfigError: the pose is not known, or the geometry is senseless.
 
         """
-        pose = self._pose_source(header, parameters)
+        try:
+            pose = self._pose_source(header, parameters)
+        except ConfigError as error:
+            raise ConfigError(f'no scan: {error}') from error
         config = scan_config(parameters)
         key = camera, config
         # Against the pose that it was made for: many small steps are a large one.

@@ -7,7 +7,7 @@ import pytest
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
-from scaledepth_ros.ros.scan_output import pose_from_parameters
+from scaledepth_ros.ros.camera_pose import pose_from_parameters
 
 pytestmark = pytest.mark.ros
 

@@ -91,7 +91,7 @@ def test_scan_is_the_nearest_point_of_each_bearing_in_the_band(start, join):
     peer.wait_for_outputs()
     peer.exchange(make_image(), make_info(), 'points')
     status = peer.wait_for_status('depth', WARN, 'set camera_height_m and camera_pitch_deg')
-    assert 'no scan without the pose' in status.message
+    assert 'no scan: the pose of the camera is not known' in status.message
     assert not peer.received['scan']
 
     assert all(result.successful for result in peer.set_parameters(

@@ -1,273 +1,22 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Poses from TF, and the scan that they make possible.
-
-Most tests of TF run twice: against a stand-in for tf2_ros, which ships with ROS 2 only, and
-against tf2_ros itself where it can be imported. So what the stand-in claims is checked too.
-"""
+"""When the projection of a scan is made anew."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-import sys
-import time
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
 
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Transform, TransformStamped
 import numpy as np
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-from rclpy.time import Time as ClockTime
-from ros_harness import make_image, make_info
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.laser_scan import camera_pose
 from scaledepth_ros.ros import scan_output
+from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.parameters import DepthParameters
-from scaledepth_ros.ros.scan_output import TfPose, transform_matrix
 
-CAMERA, BASE = 'camera_optical_frame', 'base_link'
 PARAMETERS = DepthParameters()
-
-
-def robot_camera(x_m: float = 0.2) -> Transform:
-    """Half a metre up, 0.2 m ahead, level: the optical frame of REP 103 in base_link."""
-    transform = Transform()
-    transform.translation.x, transform.translation.z = x_m, 0.5
-    rotation = transform.rotation
-    rotation.x, rotation.y, rotation.z, rotation.w = -0.5, 0.5, -0.5, 0.5
-    return transform
-
-
-def header(at_s: float, frame_id: str = CAMERA) -> SimpleNamespace:
-    """Return the header of an image."""
-    return SimpleNamespace(frame_id=frame_id, stamp=stamp(at_s))
-
-
-def stamp(at_s: float) -> Time:
-    return Time(sec=int(at_s), nanosec=round((at_s - int(at_s)) * 1e9))
-
-
-def test_transform_of_an_optical_frame_is_the_pose_that_parameters_give():
-    np.testing.assert_allclose(
-        transform_matrix(robot_camera()), camera_pose(0.5, x_m=0.2), atol=1e-12)
-
-
-class StandIn(ModuleType):
-    """tf2_ros as far as it is used, without ROS: transforms of one parent and one child."""
-
-    class TransformException(Exception):
-        pass
-
-    class LookupException(TransformException):
-        pass
-
-    class ConnectivityException(TransformException):
-        pass
-
-    class ExtrapolationException(TransformException):
-        pass
-
-    def __init__(self) -> None:
-        super().__init__('tf2_ros')
-        self.listening: list[Any] = []
-        module = self
-
-        class Buffer:
-            """Keeps {(parent, child): {stamp_ns or None if static: transform}}."""
-
-            def __init__(self, cache_time=None, node=None):
-                self.known: dict[tuple[str, str], dict[int | None, TransformStamped]] = {}
-
-            def keep(self, transform, static):
-                key = transform.header.frame_id, transform.child_frame_id
-                when = None if static else ClockTime.from_msg(transform.header.stamp).nanoseconds
-                series = self.known.setdefault(key, {})
-                # What is ten seconds older than the newest is not kept.
-                if static or when > max((s for s in series if s), default=0) - 10_000_000_000:
-                    series[when] = transform
-
-            def clear(self):
-                for series in self.known.values():
-                    for when in [when for when in series if when is not None]:
-                        del series[when]
-
-            def lookup_transform(self, target, source, when):
-                names = {name for key in self.known for name in key}
-                for name in (target, source):
-                    if name not in names:
-                        raise module.LookupException(f'"{name}" does not exist')
-                series = self.known.get((target, source))
-                if not series:
-                    raise module.ConnectivityException('not connected')
-                if None in series:
-                    return SimpleNamespace(
-                        header=SimpleNamespace(stamp=Time()), transform=series[None].transform)
-                wanted, stamps = when.nanoseconds, sorted(series)
-                if wanted == 0:
-                    return series[stamps[-1]]
-                if not stamps[0] <= wanted <= stamps[-1]:
-                    raise module.ExtrapolationException('would need extrapolation')
-                x = np.interp(wanted, stamps, [series[s].transform.translation.x for s in stamps])
-                return SimpleNamespace(header=SimpleNamespace(stamp=when.to_msg()),
-                                       transform=robot_camera(float(x)))
-
-        class TransformListener:
-            def __init__(self, buffer, node):
-                self.buffer = buffer
-                module.listening.append(self)
-
-            def unregister(self):
-                module.listening.remove(self)
-
-        self.Buffer, self.TransformListener = Buffer, TransformListener
-
-
-@pytest.fixture
-def node(domain) -> Iterator[Node]:
-    context = Context()
-    rclpy.init(context=context, domain_id=domain)
-    node = Node('tf_test', context=context)
-    yield node
-    node.destroy_node()
-    rclpy.shutdown(context=context)
-
-
-class Robot:
-    """Sends transforms and waits until the node has them."""
-
-    def __init__(self, node: Node, stand_in: StandIn | None) -> None:
-        self._node, self._stand_in = node, stand_in
-        if stand_in is None:
-            import tf2_ros
-            self._tf2_ros = tf2_ros
-            self._senders = {True: tf2_ros.StaticTransformBroadcaster(node),
-                             False: tf2_ros.TransformBroadcaster(node)}
-            self._executor = SingleThreadedExecutor(context=node.context)
-            self._executor.add_node(node)
-
-    def send(self, at_s: float, x_m: float = 0.2, *, static: bool = False,
-             parent: str = BASE, child: str = CAMERA) -> None:
-        message = TransformStamped(child_frame_id=child, transform=robot_camera(x_m))
-        message.header.stamp, message.header.frame_id = stamp(at_s), parent
-        if self._stand_in is not None:
-            for listener in self._stand_in.listening:
-                listener.buffer.keep(message, static)
-            return
-        self._senders[static].sendTransform(message)
-        # The node hears itself; two messages for the two listeners, at most, are under way.
-        until_s = time.monotonic() + 0.3
-        while time.monotonic() < until_s:
-            self._executor.spin_once(timeout_sec=0.05)
-
-
-@pytest.fixture(params=['stand-in', 'tf2_ros'])
-def robot(request, monkeypatch, node) -> Robot:
-    if request.param == 'stand-in':
-        stand_in = StandIn()
-        monkeypatch.setitem(sys.modules, 'tf2_ros', stand_in)
-        return Robot(node, stand_in)
-    pytest.importorskip('tf2_ros', reason='tf2_ros comes only with a ROS 2 installation')
-    return Robot(node, None)
-
-
-def x_of(pose: np.ndarray) -> float:
-    """Return how far ahead the camera is, after checking all the rest of its pose."""
-    np.testing.assert_allclose(pose, camera_pose(0.5, x_m=pose[0, 3]), atol=1e-9)
-    return float(pose[0, 3])
-
-
-def test_static_transform_holds_at_any_time(robot, node):
-    pose = TfPose(node)
-    robot.send(5.0, static=True)
-    for at_s in (1.0, 5.0, 1e6):
-        assert x_of(pose(header(at_s), PARAMETERS)) == pytest.approx(0.2)
-
-
-def test_moving_camera_is_where_it_was_at_the_time_of_the_image(robot, node):
-    pose = TfPose(node)
-    robot.send(10.0, 0.0)
-    robot.send(11.0, 1.0)
-    assert x_of(pose(header(10.25), PARAMETERS)) == pytest.approx(0.25)
-
-
-def test_image_ahead_of_its_transform_gets_the_latest_one(robot, node):
-    pose = TfPose(node)
-    robot.send(10.0, 0.0)
-    robot.send(11.0, 1.0)
-    assert x_of(pose(header(11.9), PARAMETERS)) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(('image_s', 'text'), [
-    (16.5, 'is 5.5 s older than the image'), (5.0, 'is 6.0 s newer than the image')])
-def test_pose_of_another_time_is_refused(robot, node, image_s, text):
-    pose = TfPose(node)
-    robot.send(10.0, 0.0)
-    robot.send(11.0, 1.0)
-    with pytest.raises(ConfigError, match=f"no scan: the latest TF of '{CAMERA}' .*{text}"):
-        pose(header(image_s), PARAMETERS)
-
-
-def test_late_transform_ends_the_fault(robot, node):
-    pose = TfPose(node)
-    with pytest.raises(ConfigError, match=f"TF does not know '{CAMERA}' in '{BASE}'"):
-        pose(header(5.0), PARAMETERS)
-    robot.send(5.0)
-    assert x_of(pose(header(5.0), PARAMETERS)) == pytest.approx(0.2)
-
-
-def test_unknown_frame_is_named(robot, node):
-    pose = TfPose(node)
-    robot.send(5.0)
-    with pytest.raises(ConfigError, match=f"TF does not know '{CAMERA}' in 'base_'"):
-        pose(header(5.0), DepthParameters(scan_frame_id='base_'))
-    with pytest.raises(ConfigError, match=f"TF does not know 'gripper' in '{BASE}'"):
-        pose(header(5.0, 'gripper'), PARAMETERS)
-
-
-def test_unconnected_frames_are_named(robot, node):
-    pose = TfPose(node)
-    robot.send(5.0, parent='other_robot', child='its_camera')
-    robot.send(5.0)
-    with pytest.raises(ConfigError, match=f"TF does not know 'its_camera' in '{BASE}'"):
-        pose(header(5.0, 'its_camera'), PARAMETERS)
-
-
-def test_clock_that_jumps_back_begins_anew(robot, node):
-    node.set_parameters([Parameter('use_sim_time', value=True)])
-    clock = node.get_clock()
-    clock.set_ros_time_override(ClockTime(seconds=100, clock_type=clock.clock_type))
-    pose = TfPose(node)
-    robot.send(100.0, 1.0)
-    clock.set_ros_time_override(ClockTime(seconds=10, clock_type=clock.clock_type))
-    with pytest.raises(ConfigError, match='no scan: TF does not know'):
-        pose(header(10.0), PARAMETERS)
-    robot.send(10.0, 0.3)
-    assert x_of(pose(header(10.0), PARAMETERS)) == pytest.approx(0.3)
-
-
-def test_closed_pose_leaves_nothing_on_the_node(robot, node):
-    def entities():
-        return ({s.topic_name for s in node.subscriptions}, {s.srv_name for s in node.services})
-
-    before = entities()
-    pose = TfPose(node)
-    during = entities()
-    pose.close()
-    assert entities() == before
-    # Above all no service, which anybody could call.
-    assert during[1] == before[1]
-    if robot._stand_in is None:
-        assert during[0] - before[0] == {'/tf', '/tf_static'}
-    else:
-        assert robot._stand_in.listening == []
+HEADER = SimpleNamespace(frame_id='camera_optical_frame', stamp=Time(sec=1))
 
 
 def test_projection_is_made_anew_when_the_camera_has_moved_and_not_for_noise(monkeypatch):
@@ -291,7 +40,7 @@ def test_projection_is_made_anew_when_the_camera_has_moved_and_not_for_noise(mon
     output = scan_output.ScanOutput(pose)
 
     def measure():
-        return output.message(depth_m, camera, header(1.0), PARAMETERS)
+        return output.message(depth_m, camera, HEADER, PARAMETERS)
 
     for _ in range(20):
         assert np.nanmin(measure().ranges) == pytest.approx(2.0, rel=1e-3)
@@ -304,42 +53,8 @@ def test_projection_is_made_anew_when_the_camera_has_moved_and_not_for_noise(mon
     assert np.abs(made[-1] - pose(None, None)).max() < 3e-3
 
 
-def test_without_tf2_ros_the_reason_is_said(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'tf2_ros', None)
-    with pytest.raises(ConfigError, match='tf2_ros cannot be imported'):
-        TfPose(SimpleNamespace())
-
-
-def test_without_tf2_ros_the_pose_can_still_come_from_parameters(
-        start, join, monkeypatch, tmp_path):
-    (tmp_path / 'tf2_ros.py').write_text('raise ImportError("hidden by a test")')
-    monkeypatch.setenv('PYTHONPATH', str(tmp_path), prepend=':')
-    process = start(model='known', camera_pose='tf')
-    process.wait_for_log('camera_pose is tf, but tf2_ros cannot be imported (hidden by a test)')
-    peer = join(('scan',))
-    assert peer.state() == 'unconfigured'
-    assert all(result.successful for result in peer.set_parameters(
-        camera_pose='parameters', camera_height_m=1.0))
-    assert peer.change_state('configure')
-    assert peer.change_state('activate')
-    peer.wait_for_outputs('scan')
-    peer.exchange(make_image(), make_info(), 'scan')
-
-
-def test_node_makes_a_scan_from_tf(start, join):
-    pytest.importorskip('tf2_ros', reason='tf2_ros comes only with a ROS 2 installation')
-    import tf2_ros
-    start(model='known', camera_pose='tf', scan_frame_id='base_footprint')
-    peer = join(('scan',))
-    peer.wait_for_state('active')
-    peer.wait_for_outputs('scan')
-    image, info = make_image(), make_info()
-    peer.send_until(lambda: peer.status(
-        'depth', DiagnosticStatus.WARN, "TF does not know 'camera_optical_frame'"), image, info)
-    message = TransformStamped(child_frame_id=CAMERA, transform=robot_camera())
-    message.header.frame_id = 'base_footprint'
-    sender = tf2_ros.StaticTransformBroadcaster(peer.node)
-    sender.sendTransform(message)
-    scan, = peer.exchange(make_image(), info, 'scan')
-    assert scan.header.frame_id == 'base_footprint'
-    assert np.isfinite(scan.ranges).any()
+def test_output_that_a_missing_pose_costs_is_named():
+    output = scan_output.ScanOutput(pose_from_parameters)
+    with pytest.raises(ConfigError, match='^no scan: the pose of the camera is not known: set'):
+        output.message(np.ones((48, 64), np.float32), CameraModel.from_fov(64, 48, 60.0), HEADER,
+                       PARAMETERS)
