@@ -40,7 +40,7 @@ SWITCH = ['true', 'false']
 PARAMETERS = (
     'autostart', 'model', 'weights', 'device', 'engine', 'precision', 'image_transport',
     'rectified', 'horizontal_fov_deg', 'max_rate_hz', 'depth_encoding', 'point_stride',
-    'scan_frame_id', 'camera_pose', 'camera_height_m', 'camera_pitch_deg',
+    'scan_frame_id', 'camera_pose', 'camera_height_m', 'camera_pitch_deg', 'scale_anchor',
 )
 TABLE = {name: (default, description) for name, default, description in table()}
 

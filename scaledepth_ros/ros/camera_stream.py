@@ -17,6 +17,7 @@ from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, Miss
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.camera_pose import PoseSource
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind
+from scaledepth_ros.ros.frame_scale import FrameScale
 from scaledepth_ros.ros.image_decoding import check_image
 from scaledepth_ros.ros.input_subscription import InputSubscription
 from scaledepth_ros.ros.logs import ThrottledLog
@@ -100,6 +101,8 @@ class CameraStream:
             node, CompressedImage if self._compressed else Image, image_topic, self._on_image,
             lambda error: self.report(FaultKind.CAMERA, error))
         self.outputs = CameraOutputs(node, prefix, pose_source)
+        self.scale = FrameScale(pose_source)
+        self._pose_source = pose_source
         self.health = CameraHealth(name, image_topic)
         # When the network was last given an image of this camera.
         self.last_submitted_s = -math.inf
@@ -119,6 +122,7 @@ class CameraStream:
         """Start to receive."""
         # Those of the last time say nothing about this one.
         self.health.forget_stamps()
+        self.scale = FrameScale(self._pose_source)
         self._activation = Activation()
         self._info.open()
         self._image.open()

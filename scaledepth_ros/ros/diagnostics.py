@@ -21,6 +21,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.stamp_age import is_plausible, StampAges
+from scaledepth_ros.scale.anchor import ScaleCorrection
 
 _WINDOW_S = 5.0
 # Images that give way for this long, with no depth meanwhile: that is no overload any more.
@@ -104,6 +105,8 @@ class CameraHealth:
     frame_id: str = ''
     calibration_source: str = 'none'
     scale_m: float = float('nan')
+    scale_factor: float = 1.0
+    correction: ScaleCorrection | None = None
     scene: str = ''
     valid_share: float = float('nan')
     idle: bool = False
@@ -268,9 +271,17 @@ class CameraHealth:
         return status
 
     def _depth_status(self, now_s: float) -> DiagnosticStatus:
-        status = self._status('depth', {
+        values: dict[str, object] = {
             'valid share': f'{self.valid_share:.3f}', 'scale [m]': f'{self.scale_m:.3f}',
-            'scene': self.scene})
+            'scene': self.scene, 'scale factor': f'{self.scale_factor:.3f}'}
+        correction = self.correction
+        if correction is not None:
+            values |= {
+                'anchor factor': f'{math.exp(correction.log_factor):.3f}',
+                'anchor factor sigma': f'{correction.sigma:.3f}',
+                'anchor innovation': f'{correction.innovation:.3f}',
+                'anchor last measured [s ago]': f'{correction.age_s:.1f}'}
+        status = self._status('depth', values)
         if self._apply_fault(status, FaultKind.OUTPUT, now_s):
             return status
         if not self.published.recent(now_s):

@@ -86,8 +86,9 @@ class FrameProcessor:
     def _publish(self, frame: Frame, rgb: RgbImage, camera: CameraModel, output: Any) -> None:
         stream, header = frame.stream, frame.message.header
         try:
+            scaled = stream.scale.scaled(output, camera, header, frame.parameters)
             valid_share, problem = stream.outputs.publish(
-                header, rgb, camera, output, frame.parameters, frame.activation)
+                header, rgb, camera, scaled.output, frame.parameters, frame.activation)
         except Exception as error:
             _report_failure(frame, 'publishing', error)
             return
@@ -95,7 +96,9 @@ class FrameProcessor:
             return
         health = stream.health
         health.valid_share = valid_share
-        health.scale_m, health.scene = float(output.scale_m), output.scene or ''
+        health.scale_m, health.scene = float(scaled.output.scale_m), output.scene or ''
+        health.scale_factor, health.correction = scaled.factor, scaled.correction
+        problem = problem or scaled.problem
         stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
         health.finished(latency_ms=(self._now_ns() - stamp_ns) / 1e6,
                         processing_ms=(time.monotonic() - frame.received_s) * 1e3)

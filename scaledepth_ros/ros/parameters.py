@@ -126,13 +126,25 @@ class DepthParameters:
         0.0, 'Drop points whose standard deviation is a larger share of their depth; 0 to keep '
         'them. Acts on points and scan.', minimum=0.0, maximum=10.0)
 
+    scale_anchor: str = _parameter(
+        'none', 'What ties the scale of depth to metres beside the network: none, or floor, the '
+        'pose of the camera (below) over a level floor, whenever enough of it is in view.',
+        choices=('none', 'floor'))
+    scale_anchor_time_s: float = _parameter(
+        20.0, 'How long a correction is believed without a new measurement [s]; then it fades.',
+        minimum=0.1, maximum=3600.0)
+    scale_time_constant_s: float = _parameter(
+        0.0, 'Smooths the scale over time [s]; 0 for each frame on its own. A change by more '
+        'than a factor of 1.3 comes through at once.', minimum=0.0, maximum=60.0)
+
     scan_frame_id: str = _parameter(
         'base_link', 'Frame of scan: x forward, z up, its z = 0 the floor (REP 103, REP 105).')
     camera_pose: str = _parameter(
         'parameters', 'Where the pose of the camera in scan_frame_id comes from: parameters '
         '(those that follow) or tf.', change=WHEN_UNCONFIGURED, choices=('parameters', 'tf'))
     camera_height_m: float = _parameter(
-        0.0, 'Height of the camera above the floor [m]; 0: unknown, there is no scan.',
+        0.0, 'Height of the camera above the floor [m]; 0: unknown, there is no scan and no '
+        'scale_anchor.',
         minimum=0.0, maximum=100.0,
         per_camera=True)
     camera_pitch_deg: float = _parameter(

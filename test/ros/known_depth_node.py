@@ -6,7 +6,8 @@ The depth node with a network whose answer is known, for tests of everything aro
 Depth is ``row + column / 100`` metres, so that any mix-up of pixels shows; row 0 is 0 and pixel
 (1, 0) is NaN. The parameter ``model`` chooses the behaviour: 'known', 'slow' (0.3 s a frame),
 'stuck' (a frame takes a minute), 'failing' (every third frame raises), 'missing' (cannot be
-loaded), 'loading' (takes a minute to load), 'large' (holds 200 MB).
+loaded), 'loading' (takes a minute to load), 'large' (holds 200 MB), 'floor' (a floor 1 m below a
+level camera and a wall, all at 1.25 times its distance).
 """
 from __future__ import annotations
 
@@ -29,6 +30,13 @@ class Output:
     uncertainty_m: Any
     scale_m: float = 7.5
     scene: str = 'kitchen'
+
+
+def floor_depth_m(height: int, width: int) -> Any:
+    """Return the depth of a floor 1 m below a level camera of 50 px, and of a wall 10 m ahead."""
+    below = (np.arange(height, dtype=np.float32) - (height - 1) / 2) / 50.0
+    rows_m = np.where(below > 0.1, 1.0 / np.maximum(below, 0.1), 10.0)
+    return np.repeat(rows_m[:, None], width, axis=1).astype(np.float32)
 
 
 @dataclass
@@ -67,6 +75,9 @@ class KnownDepth:
         time.sleep({'slow': 0.3, 'stuck': 60.0}.get(self._behaviour, 0.0))
         if self._behaviour == 'failing' and self._count % 3 == 0:
             raise MemoryError('out of memory')
+        if self._behaviour == 'floor':
+            depth_m = np.float32(1.25) * floor_depth_m(*rgb.shape[:2])
+            return Output(depth_m, np.full_like(depth_m, 0.25))
         rows, columns = np.mgrid[0:rgb.shape[0], 0:rgb.shape[1]]
         depth_m = (rows + columns / 100).astype(np.float32)
         depth_m[0] = 0.0

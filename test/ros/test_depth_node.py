@@ -123,6 +123,43 @@ def test_scan_is_the_nearest_point_of_each_bearing_in_the_band(start, join):
     peer.wait_for_status('depth', OK)
 
 
+def test_scale_is_tied_to_the_floor_and_every_output_has_it(start, join):
+    """The network of this test sees everything at 1.25 times its distance, and S as 7.5 m."""
+    start(model='floor', scale_anchor='floor')
+    peer = join(('depth/image', 'depth/uncertainty', 'points', 'scale'))
+    peer.wait_for_outputs()
+    depth, = peer.exchange(make_image(), make_info(), 'depth/image')
+    raw_m = depth_array(depth)
+    assert raw_m[0, 0] == 12.5
+    peer.wait_for_status('depth', WARN, 'the scale is not tied to the floor: the pose of')
+
+    assert all(result.successful for result in peer.set_parameters(camera_height_m=1.0))
+
+    def settled():
+        return peer.received['scale'] and peer.received['scale'][-1].data < 6.1
+    peer.send_until(settled, make_image(), make_info())
+    image = make_image()
+    depth, sigma, cloud = peer.exchange(
+        image, None, 'depth/image', 'depth/uncertainty', 'points')
+    factor = depth_array(depth)[0, 0] / 12.5
+    assert factor == pytest.approx(0.8, rel=0.02)
+    np.testing.assert_allclose(depth_array(depth), raw_m * factor, rtol=1e-5)
+    np.testing.assert_allclose(depth_array(sigma), 0.25 * factor, rtol=1e-5)
+    np.testing.assert_allclose(cloud_array(cloud)['z'][30], raw_m[30] * factor, rtol=1e-5)
+    status = peer.wait_for_status('depth', OK, 'valid')
+    values = {item.key: item.value for item in status.values}
+    assert float(values['anchor factor']) == pytest.approx(0.8, rel=0.02)
+    assert float(values['scale factor']) == pytest.approx(0.8, rel=0.02)
+    assert float(values['scale [m]']) == pytest.approx(6.0, rel=0.02)
+
+    # An activation begins without what the last one knew.
+    assert peer.change_state('deactivate')
+    assert peer.set_parameters(camera_height_m=0.0)[0].successful
+    assert peer.change_state('activate')
+    depth, = peer.exchange(make_image(), make_info(), 'depth/image')
+    np.testing.assert_array_equal(depth_array(depth), raw_m)
+
+
 def test_uncertain_points_are_dropped(start, join):
     """The standard deviation is 0.25 m everywhere: 5 % at 5 m."""
     start(model='known', flying_pixel_tolerance=0.0, max_relative_uncertainty=0.05)

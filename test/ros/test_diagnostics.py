@@ -16,9 +16,11 @@ from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.ros import diagnostics
 from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration
+from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.camera_stream import Frame
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind, model_status
 from scaledepth_ros.ros.frame_processor import FrameProcessor
+from scaledepth_ros.ros.frame_scale import FrameScale
 from scaledepth_ros.ros.logs import forward_package_log, LogForwarder, ThrottledLog
 from scaledepth_ros.ros.parameters import DepthParameters
 
@@ -123,6 +125,7 @@ class Stream:
 
     def __init__(self, publish):
         self.outputs = SimpleNamespace(publish=publish)
+        self.scale = FrameScale(pose_from_parameters)
         self.health = CameraHealth('', '/image')
         self.reports: list[tuple[FaultKind, str, bool]] = []
 
