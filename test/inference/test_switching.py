@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pytest
 from scaledepth_ros import Predictor
 from scaledepth_ros.errors import DeviceError
-from scaledepth_ros.inference.engines import EngineOutput, Floats, Size
+from scaledepth_ros.inference.engines import EngineOutput, Floats, PreparationLostError, Size
+from scaledepth_ros.inference.engines import switching as switching_module
 from scaledepth_ros.inference.engines.check import check_frame
 from scaledepth_ros.inference.engines.openvino_conversion import ConversionProcess, NetworkSource
 from scaledepth_ros.inference.engines.switching import SwitchingEngine
@@ -170,6 +171,91 @@ def test_a_size_that_was_forgotten_is_prepared_again() -> None:
     engine.close()
 
 
+class Clock:
+    """Stands where the module `time` stands."""
+
+    now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+class Killed(Fake):
+    """Is killed while it prepares, as often as it is told."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__('fast')
+        self.may_prepare.set()
+        self.attempts, self._times = 0, times
+
+    def prepare(self, size: Size) -> EngineOutput:
+        self.attempts += 1
+        if self.attempts <= self._times:
+            raise PreparationLostError('ended with code -9.')
+        return super().prepare(size)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(switching_module, 'time', clock)
+    return clock
+
+
+def serve(engine: SwitchingEngine) -> None:
+    """Run an image as the reference does, and wait for what it may have started."""
+    assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
+    assert engine.wait_until_prepared(10)
+
+
+def test_a_preparation_that_was_killed_is_tried_again_but_not_at_once(clock: Clock) -> None:
+    fast = Killed(times=2)
+    engine = switching(fast)
+    serve(engine)
+    for attempts, wait_s in ((1, 30.0), (2, 300.0)):
+        assert fast.attempts == attempts
+        assert engine.problem == (
+            'fast cannot run this network: ended with code -9, for 64 x 32; PyTorch serves and '
+            f'another attempt is made after {wait_s:.0f} s')
+        clock.now_s += wait_s - 0.1
+        serve(engine)
+        assert fast.attempts == attempts
+        clock.now_s += 0.2
+        serve(engine)
+    assert fast.attempts == 3
+    serve(engine)
+    assert (engine.name, engine.problem) == ('fast', '')
+    engine.close()
+
+
+def test_a_preparation_that_is_killed_every_time_is_given_up(clock: Clock) -> None:
+    fast = Killed(times=1000)
+    engine = switching(fast)
+    for _ in range(100):
+        serve(engine)
+        clock.now_s += 100.0
+    assert fast.attempts == 3
+    assert engine.problem == (
+        'fast cannot run this network: ended with code -9, for 64 x 32; PyTorch serves until the '
+        'network is loaded again')
+    engine.close()
+
+
+@pytest.mark.parametrize('fast', [
+    Fake('fast', factor=1.1), Fake('fast', fails='no such operator')])
+def test_what_cannot_be_trusted_is_not_tried_again(fast: Fake, clock: Clock) -> None:
+    fast.may_prepare.set()
+    engine = switching(fast)
+    serve(engine)
+    reason = engine.problem
+    fast._factor, fast._fails = 1.0, ''
+    clock.now_s += 1e6
+    serve(engine)
+    serve(engine)
+    assert engine.problem == reason != ''
+    engine.close()
+
+
 class OneAtATime(Fake):
     """Holds the check of a size until it is told to go on; a second run meanwhile fails."""
 
@@ -297,11 +383,48 @@ def test_a_conversion_ends_with_the_process_that_wanted_it(model_file: Path) -> 
         time.sleep(0.05)
 
 
+def test_a_conversion_offers_itself_to_the_kernel_and_says_that_it_was_killed(
+        model_file: Path) -> None:
+    """Where memory runs out, the process that serves must outlive the one that converts."""
+    process = ConversionProcess(NetworkSource(
+        model=str(model_file), weights=None,
+        sha256=hashlib.sha256(model_file.read_bytes()).hexdigest()), 'fp32')
+    scores: list[str] = ['']
+
+    def kill_when_it_has_offered_itself() -> None:
+        while (child := process._process) is None:
+            time.sleep(0.005)
+        deadline_s = time.monotonic() + 100
+        while scores[-1] != '1000' and time.monotonic() < deadline_s:
+            time.sleep(0.005)
+            scores.append(Path(f'/proc/{child.pid}/oom_score_adj').read_text().strip())
+        child.kill()
+
+    killer = threading.Thread(target=kill_when_it_has_offered_itself)
+    killer.start()
+    with pytest.raises(PreparationLostError, match='ended with code -9'):
+        process.convert((64, 64))
+    killer.join()
+    assert scores[-1] == '1000'
+
+
+def test_a_conversion_that_cannot_be_started_may_work_later(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(11, 'Resource temporarily unavailable')
+
+    monkeypatch.setattr(subprocess, 'Popen', refuse)
+    process = ConversionProcess(NetworkSource(model='lite', weights=None, sha256=''), 'fp32')
+    with pytest.raises(PreparationLostError, match='cannot be started .* unavailable'):
+        process.convert((64, 64))
+
+
 def test_weights_that_changed_meanwhile_are_not_converted(model_file: Path) -> None:
     process = ConversionProcess(
         NetworkSource(model=str(model_file), weights=None, sha256='of another file'), 'fp32')
-    with pytest.raises(DeviceError, match='has changed since it was loaded'):
+    with pytest.raises(DeviceError, match='has changed since it was loaded') as caught:
         process.convert((64, 64))
+    assert not isinstance(caught.value, PreparationLostError)
 
 
 @pytest.mark.parametrize(('model', 'precision', 'says'), [

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scaledepth_ros.errors import DeviceError
 
 Floats = npt.NDArray[np.float32]
 Size = tuple[int, int]
@@ -64,11 +65,21 @@ class Engine(Protocol):
         """Free the memory; the engine is not used afterwards."""
 
 
+class PreparationLostError(DeviceError):
+    """Preparing ended without a result, as where its process is killed; it may work yet."""
+
+
 class PreparedEngine(Engine, Protocol):
     """An engine that has to get ready for each size of its input."""
 
     def prepare(self, size: Size) -> EngineOutput:
-        """Get ready for a size; return what PyTorch says of the check frame of this size."""
+        """
+        Get ready for a size; return what PyTorch says of the check frame of this size.
+
+        Raises:
+            PreparationLostError: It could not, and another attempt may succeed.
+            Exception: It cannot.
+        """
 
     def is_ready(self, size: Size) -> bool:
         """Whether run takes images of this size."""

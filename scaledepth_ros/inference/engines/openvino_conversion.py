@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 import io
 import json
 import os
+from pathlib import Path
 import struct
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from scaledepth_ros.errors import CheckpointError, DeviceError, ScaleDepthError
-from scaledepth_ros.inference.engines import EngineOutput, Size
+from scaledepth_ros.inference.engines import EngineOutput, PreparationLostError, Size
 
 _LENGTH = struct.Struct('<Q')
 # It has ended by then, but something that it started may hold the pipe open.
@@ -71,7 +72,8 @@ class ConversionProcess:
         Return the exported graph for a size, and what PyTorch says of its check frame.
 
         Raises:
-            DeviceError: The process cannot be started, failed, or was ended by close.
+            PreparationLostError: The process could not be started, or a signal ended it.
+            DeviceError: It failed, or close has been called.
         """
         request = {**asdict(self._source), 'precision': self._precision, 'size': size,
                    'niceness': self._niceness}
@@ -85,7 +87,7 @@ class ConversionProcess:
                     # Ctrl-C is for the process that serves; this one ends with it.
                     start_new_session=True)
             except OSError as error:
-                raise DeviceError(
+                raise PreparationLostError(
                     f'The process that converts the network cannot be started ({error}).'
                 ) from error
         said: list[bytes] = []
@@ -104,7 +106,9 @@ class ConversionProcess:
         if answer is None:
             listener.join(_STDERR_TIMEOUT_S)
             lines = b''.join(said).decode(errors='replace').strip().splitlines()
-            raise DeviceError(
+            # A signal: the kernel that is short of memory, an operator, a crash.
+            kind = PreparationLostError if code < 0 else DeviceError
+            raise kind(
                 f'The process that converts the network ended with code {code}'
                 f'{": " + lines[-1].rstrip(".") if lines else ""}.')
         return answer
@@ -178,11 +182,18 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def _let_the_kernel_take_this_first() -> None:
+    # Where memory runs out, rather than the process that serves: this one can be started again.
+    with suppress(OSError):
+        Path('/proc/self/oom_score_adj').write_text('1000')
+
+
 def main() -> NoReturn:
     """Convert what standard input asks for; what is wrong ends up as the last line of stderr."""
     # Nothing that a library prints may get between the bytes.
     answer_to = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)
+    _let_the_kernel_take_this_first()
     code = 1
     try:
         request = json.loads(sys.stdin.buffer.readline())

@@ -3,12 +3,21 @@
 """Serve with PyTorch at once, and with a faster engine as soon as it can be trusted."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 import logging
+import math
 import threading
 import time
 
 from scaledepth_ros.errors import DeviceError
-from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats, PreparedEngine, Size
+from scaledepth_ros.inference.engines import (
+    Engine,
+    EngineOutput,
+    Floats,
+    PreparationLostError,
+    PreparedEngine,
+    Size,
+)
 from scaledepth_ros.inference.engines.check import check_frame, disagreement
 
 _log = logging.getLogger(__name__)
@@ -16,6 +25,27 @@ _log = logging.getLogger(__name__)
 PREPARATION_TIMEOUT_S = 600.0
 # Within what a robot grants a process that is to end.
 _CLOSE_TIMEOUT_S = 0.4
+# When preparing beside the serving is tried again after it was lost; what is lost every time is
+# given up after these.
+_RETRIES_S = (30.0, 300.0)
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why the fast engine does not serve a size, and after how long it is tried again."""
+
+    reason: str
+    wait_s: float
+    since_s: float
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() - self.since_s >= self.wait_s
+
+    def __str__(self) -> str:
+        until = ('until the network is loaded again' if math.isinf(self.wait_s) else
+                 f'and another attempt is made after {self.wait_s:.0f} s')
+        return f'{self.reason}; PyTorch serves {until}'
 
 
 class SwitchingEngine:
@@ -44,7 +74,9 @@ class SwitchingEngine:
         self._required = required
         self._changed = threading.Condition()
         self._checked: set[Size] = set()
-        self._refused: dict[Size, str] = {}
+        self._refused: dict[Size, _Refusal] = {}
+        # How often in a row.
+        self._lost: dict[Size, int] = {}
         self._wanted: Size | None = None
         self._in_work: Size | None = None
         self._last: Size | None = None
@@ -57,14 +89,14 @@ class SwitchingEngine:
         if size is not None and self._is_ready(size):
             return self._fast.name
         if size in self._refused:
-            return f'{self._reference.name} ({self._refused[size]})'
+            return f'{self._reference.name} ({self._refused[size].reason})'
         return f'{self._reference.name} ({self._fast.name} in preparation)'
 
     @property
     def problem(self) -> str:
-        """Why images of the last size are served slowly for good; empty if they are not."""
-        reason = None if self._last is None else self._refused.get(self._last)
-        return f'{reason}; PyTorch serves until the network is loaded again' if reason else ''
+        """Why images of the last size are served slowly; empty if that is about to change."""
+        refusal = None if self._last is None else self._refused.get(self._last)
+        return '' if refusal is None else str(refusal)
 
     def run(self, image_B3HW: Floats) -> EngineOutput:
         """
@@ -81,14 +113,16 @@ class SwitchingEngine:
             with suppress(KeyError):
                 return self._fast.run(image_B3HW)
         elif self._required and not self._background:
-            raise DeviceError(f'{self._refused[size]}. Use engine torch or a higher precision.')
+            raise DeviceError(
+                f'{self._refused[size].reason}. Use engine torch or a higher precision.')
         return self._reference.run(image_B3HW)
 
     def request(self, size: Size) -> None:
-        """Prepare the fast engine for a size, unless it was refused there."""
+        """Prepare the fast engine for a size, unless it is refused there for now."""
         if self._last is None:
             self._last = size
-        if size in self._refused:
+        refusal = self._refused.get(size)
+        if refusal is not None and not refusal.is_over:
             return
         if not self._background:
             self._prepare(size)
@@ -96,6 +130,10 @@ class SwitchingEngine:
         with self._changed:
             if self._closed or size in (self._in_work, self._wanted):
                 return
+            # Refused since it was asked above.
+            if self._refused.get(size) is not refusal:
+                return
+            self._refused.pop(size, None)
             # One at a time, the latest first: a size that was only passing is not worth it.
             self._wanted = size
             if self._in_work is None:
@@ -111,7 +149,8 @@ class SwitchingEngine:
 
     def refusal(self, size: Size) -> str | None:
         """Return why the fast engine does not serve a size, or None."""
-        return self._refused.get(size)
+        refusal = self._refused.get(size)
+        return None if refusal is None else refusal.reason
 
     def close(self) -> None:
         """Give up what is being prepared, and free the memory."""
@@ -136,6 +175,7 @@ class SwitchingEngine:
         start_s = time.monotonic()
         # Where it was ready once and was forgotten, it would serve from here on, beside the check.
         self._checked.discard(size)
+        wait_s = math.inf
         try:
             expected = self._fast.prepare(size)
             said = self._fast.run(check_frame(*size))
@@ -143,13 +183,22 @@ class SwitchingEngine:
         # An engine is foreign code; whatever it raises must not end the serving.
         except Exception as error:
             reason = f'{self._fast.name} cannot run this network: {error}'.rstrip('.')
+            if isinstance(error, PreparationLostError) and self._background:
+                wait_s = self._wait_s(size)
         if self._closed:
             self._fast.close()
         elif reason is None:
+            self._lost.pop(size, None)
             self._checked.add(size)
             _log.info('%s agrees with PyTorch for %d x %d; it serves after %.1f s',
                       self._fast.name, size[1], size[0], time.monotonic() - start_s)
         else:
-            self._refused[size] = f'{reason}, for {size[1]} x {size[0]}'
+            refusal = _Refusal(f'{reason}, for {size[1]} x {size[0]}', wait_s, time.monotonic())
+            self._refused[size] = refusal
             self._fast.forget(size)
-            _log.warning('%s; using PyTorch', self._refused[size])
+            _log.warning('%s', refusal)
+
+    def _wait_s(self, size: Size) -> float:
+        """Count what was lost; return how long to wait before the next attempt."""
+        self._lost[size] = count = self._lost.get(size, 0) + 1
+        return _RETRIES_S[count - 1] if count <= len(_RETRIES_S) else math.inf
