@@ -33,7 +33,9 @@ from scaledepth_ros.cli.source_arguments import (
 from scaledepth_ros.depth_strip import draw_depth_strip, frame_caption, StripFrame
 from scaledepth_ros.errors import ConfigError, ImageError, ScaleDepthError, SourceError
 from scaledepth_ros.image_source import open_source
+from scaledepth_ros.laser_scan import camera_pose
 from scaledepth_ros.pointcloud import depth_to_points, known_mask
+from scaledepth_ros.scale.tracker import ScaleTracker
 from scaledepth_ros.source_options import ImageSource, SourceFrame
 from scaledepth_ros.visualization import write_picture, write_pixels, write_ply
 from scaledepth_ros.whole_file import make_output_folder, write_file
@@ -42,8 +44,11 @@ from tqdm import tqdm
 _MAX_PNG_DEPTH_M = 65.535
 # From a long telephoto lens to beyond the widest without distortion.
 _USUAL_FOV_DEG = (2.0, 150.0)
-_COLUMNS = ('name', 'time_s', 'width', 'height', 'median_m', 'scale_m', 'scene', 'finite_share',
-            'beyond_png_share', 'inference_ms', 'abs_rel', 'd1', 'rmse')
+_COLUMNS = ('name', 'time_s', 'width', 'height', 'median_m', 'scale_m', 'scale_factor', 'scene',
+            'finite_share', 'beyond_png_share', 'inference_ms', 'abs_rel', 'd1', 'rmse')
+
+# As the parameter scale_anchor_time_s of the node.
+_CORRELATION_S = 20.0
 
 _logger = logging.getLogger(__name__)
 
@@ -58,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--npy', action='store_true', help='write depth and sigma as float32 too')
     parser.add_argument('--ply', action='store_true', help='write coloured clouds')
     parser.add_argument('--no-strips', action='store_true', help='draw no pictures')
+    floor = parser.add_argument_group(
+        'floor', 'tie the scale to the height of a camera above a level floor, where it sees some')
+    floor.add_argument('--camera-height', type=float, metavar='M', help='height above the floor')
+    floor.add_argument('--camera-pitch', type=float, default=0.0, metavar='DEG',
+                       help='looking down is positive (default: 0)')
+    floor.add_argument('--camera-roll', type=float, default=0.0, metavar='DEG',
+                       help='leaning to the right is positive (default: 0)')
     add_source_arguments(parser)
     add_model_arguments(parser)
 
@@ -69,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value < 1:
             raise ConfigError(f'{option} is {value}; expected at least 1.')
     wanted = None if args.frames is None else (args.frames - 1) * args.every + 1
+    floor = _Floor(args)
     source = open_source(args.source, source_options(args, frames=wanted))
     if args.npy:
         _check_sigma_names(source.frame_names)
@@ -106,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
                 unfit += 1
                 continue
             inference_ms = 1e3 * (time.perf_counter() - started_s)
-            rows.append(writer.write(frame, output, inference_ms))
+            rows.append(writer.write(frame, *floor.scaled(frame, output), inference_ms))
     except BaseException:
         # What is done stays of use, and the table says which of the files are of this run.
         if rows:
@@ -139,6 +152,34 @@ def _warn_of_odd_view(focal_px: float, fov_deg: float) -> None:
             'with it; is it the focal length in pixels, not in millimetres?', focal_px, fov_deg)
 
 
+class _Floor:
+    """Ties frames to the floor, if its distance is known."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._pose: npt.NDArray[np.float64] | None = None
+        if args.camera_height is None:
+            if args.camera_pitch or args.camera_roll:
+                raise ConfigError('--camera-pitch and --camera-roll say nothing without '
+                                  '--camera-height; state that too.')
+        elif not args.camera_height > 0.0:
+            raise ConfigError(f'--camera-height is {args.camera_height}; expected metres above 0.')
+        else:
+            self._pose = camera_pose(args.camera_height, pitch_deg=args.camera_pitch,
+                                     roll_deg=args.camera_roll)
+        self._tracker = ScaleTracker(_CORRELATION_S)
+
+    def scaled(self, frame: SourceFrame, output: Any) -> tuple[Any, float]:
+        """Return the output at its final scale, and the factor that brought it there."""
+        if self._pose is None:
+            return output, 1.0
+        if frame.time_s is None:
+            # Images that are no sequence say nothing about each other.
+            self._tracker = ScaleTracker(_CORRELATION_S)
+        factor = self._tracker.update(frame.time_s or 0.0, float(output.scale_m), output.depth_m,
+                                      frame.camera, self._pose).factor
+        return output.rescaled(factor), factor
+
+
 class _Writer:
     """Writes the files of one frame after the other."""
 
@@ -151,7 +192,8 @@ class _Writer:
             if is_wanted:
                 make_output_folder(self._folder / kind)
 
-    def write(self, frame: SourceFrame, output: Any, inference_ms: float) -> dict[str, Any]:
+    def write(self, frame: SourceFrame, output: Any, scale_factor: float,
+              inference_ms: float) -> dict[str, Any]:
         """Write what was asked for; give the row of the table."""
         depth_m: npt.NDArray[np.float32] = output.depth_m
         finite = np.isfinite(depth_m)
@@ -175,7 +217,8 @@ class _Writer:
         return {
             'name': frame.name, 'time_s': frame.time_s, 'height': depth_m.shape[0],
             'width': depth_m.shape[1], 'median_m': median_m, 'scale_m': output.scale_m,
-            'scene': output.scene, 'finite_share': float(finite.mean()),
+            'scale_factor': scale_factor, 'scene': output.scene,
+            'finite_share': float(finite.mean()),
             'beyond_png_share': float((depth_m > _MAX_PNG_DEPTH_M).mean()),
             'inference_ms': inference_ms,
             **{name: metrics[name] for name in ('abs_rel', 'd1', 'rmse') if metrics},

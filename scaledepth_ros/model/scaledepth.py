@@ -14,7 +14,7 @@ G scene categories.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 from typing import Literal, NamedTuple
 
@@ -160,6 +160,17 @@ class DepthOutput:
     scale_m: float
     scene: str | None
     scene_probabilities: npt.NDArray[np.float32] | None
+
+    def rescaled(self, factor: float) -> 'DepthOutput':
+        """
+        Return the same at another scale.
+
+        Args:
+            factor: What every length is multiplied with; the relative depth stays.
+        """
+        return replace(
+            self, depth_m=self.depth_m * np.float32(factor), scale_m=self.scale_m * factor,
+            uncertainty_m=self.uncertainty_m * np.float32(factor))
 
 
 class NetworkOutput(NamedTuple):

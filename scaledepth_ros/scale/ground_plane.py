@@ -30,9 +30,9 @@ _AGREEMENT = 0.15
 # Of the pixels that look down, this share must agree, over this span of log distance (or half of
 # what the view offers, where that is less), and closely: what lies between a floor and a table top
 # is spread. Where more than a few pixels lie below, it is the table top.
-_MIN_SHARE = 0.2
+_MIN_SHARE = 0.3
 _MIN_SPAN = 0.3
-_MAX_SPREAD = 0.055
+_MAX_SPREAD = 0.065
 _MAX_BELOW = 0.08
 # A smaller bump below the floor's is noise.
 _MIN_PEAK = 0.3

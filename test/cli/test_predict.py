@@ -16,6 +16,7 @@ from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.cli.__main__ import main
 from scaledepth_ros.cli.predict import write_depth_png
 from scaledepth_ros.errors import ImageError
+from scaledepth_ros.model.scaledepth import DepthOutput
 from scaledepth_ros.whole_file import write_file
 
 HEIGHT, WIDTH = 48, 64
@@ -207,6 +208,39 @@ def test_a_focal_length_that_is_none_in_pixels_is_told_once(
 
 
 @pytest.mark.filterwarnings('error')
+def test_scale_is_tied_to_the_floor_of_each_image(
+    images: Path, tmp_path: Path, known: list[CameraModel], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The network sees a floor at 1.25 times its distance; one frame shows a wall instead."""
+    below = (np.arange(HEIGHT, dtype=np.float32) - 23.5) / 40.0
+    floor_m = np.where(below > 0.1, 1.2 / np.maximum(below, 0.1), 12.0).astype(np.float32)
+    floor_m = np.repeat(floor_m[:, None], WIDTH, axis=1)
+
+    def infer(_self: KnownPredictor, rgb: npt.NDArray[np.uint8], _camera: CameraModel) -> Any:
+        is_wall = rgb[0, 0, 0] == 120
+        depth_m = np.full_like(floor_m, 3.0) if is_wall else floor_m * np.float32(1.25)
+        return DepthOutput(
+            depth_m=depth_m, relative_depth=depth_m / 5.0, uncertainty_m=depth_m / 10.0,
+            scale_m=5.0, scene=None, scene_probabilities=None)
+
+    monkeypatch.setattr(KnownPredictor, 'infer', infer)
+    out = tmp_path / 'out'
+    assert main(['predict', str(images), '-o', str(out), '--fx', '40', '--npy', '--no-strips',
+                 '--camera-height', '1.2']) == 0
+    with (out / 'predictions.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    # Of the logarithm of 1 / 1.25, the share of the prior's variance: 0.0625 / 0.0725.
+    factor = 1.25 ** (-0.0625 / 0.0725)
+    assert [float(row['scale_factor']) for row in rows] == pytest.approx(
+        [factor, factor, 1.0, factor], rel=2e-3)
+    assert float(rows[0]['scale_m']) == pytest.approx(5.0 * factor, rel=2e-3)
+    np.testing.assert_allclose(
+        np.load(out / 'npy' / 'f0.npy'), floor_m * 1.25 * factor, rtol=2e-3)
+    np.testing.assert_allclose(
+        np.load(out / 'npy' / 'f0_sigma.npy'), floor_m * 0.125 * factor, rtol=2e-3)
+    assert np.unique(np.load(out / 'npy' / 'f2.npy')).tolist() == [3.0]
+
+
 def test_frames_without_any_depth_are_told(
     images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -254,6 +288,10 @@ def test_error_against_an_index(
     (['IMAGES', '-o', 'OUT', '--every', '0'], '--every is 0; expected at least 1'),
     (['IMAGES', '-o', 'OUT', '--fx', '5', '--fov', '60'], 'were given together'),
     (['IMAGES', '-o', 'FILE/out'], 'cannot be written'),
+    (['IMAGES', '-o', 'OUT', '--camera-height', '0'], '--camera-height is 0.0; expected metres'),
+    (['IMAGES', '-o', 'OUT', '--camera-height', 'nan'], '--camera-height is nan; expected metres'),
+    (['IMAGES', '-o', 'OUT', '--camera-height', 'inf'], 'expected finite numbers'),
+    (['IMAGES', '-o', 'OUT', '--camera-pitch', '5'], 'say nothing without --camera-height'),
 ])
 def test_bad_input_is_one_line(
     images: Path, tmp_path: Path, known: list[CameraModel], capsys: pytest.CaptureFixture[str],

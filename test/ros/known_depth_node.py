@@ -11,7 +11,7 @@ level camera and a wall, all at 1.25 times its distance).
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import sys
 import time
 from typing import Any
@@ -30,6 +30,12 @@ class Output:
     uncertainty_m: Any
     scale_m: float = 7.5
     scene: str = 'kitchen'
+
+    def rescaled(self, factor: float) -> Output:
+        """Return the same at another scale."""
+        factor_32 = np.float32(factor)
+        return replace(self, depth_m=self.depth_m * factor_32, scale_m=self.scale_m * factor,
+                       uncertainty_m=self.uncertainty_m * factor_32)
 
 
 def floor_depth_m(height: int, width: int) -> Any:

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.laser_scan import camera_pose
-from scaledepth_ros.ros import frame_scale
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.frame_scale import FrameScale, ScaledOutput
 from scaledepth_ros.ros.parameters import DepthParameters
@@ -112,29 +111,3 @@ def test_anchor_that_is_switched_off_leaves_nothing() -> None:
     assert (plain.factor, plain.correction) == (1.0, None)
     again = scale.scaled(output(1.25), CAMERA, header(103.1), ANCHORED)
     assert again.correction.sigma == pytest.approx(0.093, abs=0.001)
-
-
-@pytest.mark.parametrize('scale_m', [0.0, float('nan'), float('inf')])
-def test_scale_that_is_none_is_left_alone(scale_m: float) -> None:
-    mine = replace(output(1.25), scale_m=scale_m)
-    scale = FrameScale(pose_from_parameters)
-    assert scale.scaled(mine, CAMERA, header(1.0), ANCHORED).output is mine
-    assert scale.scaled(output(1.25), CAMERA, header(1.1), ANCHORED).factor < 0.85
-
-
-def test_view_of_the_floor_is_made_anew_only_for_another_pose_or_camera(
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-
-    class Counted(frame_scale.FloorView):
-        def __init__(self, rays: Any, pose: Any) -> None:
-            made.append(pose[2, 3])
-            super().__init__(rays, pose)
-
-    monkeypatch.setattr(frame_scale, 'FloorView', Counted)
-    scale = FrameScale(pose_from_parameters)
-    stream(scale, ANCHORED, [1.25] * 5)
-    scale.scaled(output(1.25), CAMERA, header(102.0), replace(ANCHORED, camera_height_m=1.1))
-    scale.scaled(output(1.25), replace(CAMERA, fx_px=51.0), header(102.1),
-                 replace(ANCHORED, camera_height_m=1.1))
-    assert made == pytest.approx([1.0, 1.1, 1.1])

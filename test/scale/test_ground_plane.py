@@ -83,7 +83,7 @@ def test_noise_and_a_bent_floor_cost_little() -> None:
     measured = FloorView(CAMERA.rays(), pose).measure(room(pose) * np.exp(noise + bend) / 1.2)
     assert measured is not None
     assert measured.log_factor == pytest.approx(math.log(1.2), abs=0.03)
-    assert 0.01 < measured.spread < 0.055
+    assert 0.01 < measured.spread < 0.065
 
 
 def test_wall_alone_is_no_floor() -> None:
