@@ -136,6 +136,7 @@ class CameraStream:
         self._held = None
         # What was wrong while active says nothing about the next time.
         self.health.clear(*FaultKind)
+        self.health.forget_rates()
 
     def destroy(self) -> None:
         """Remove everything from the node."""

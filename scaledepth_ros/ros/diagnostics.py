@@ -65,6 +65,10 @@ class RateMeter:
         self._times_s.append(now_s)
         self._forget(now_s)
 
+    def forget_recent(self) -> None:
+        """Keep the total only."""
+        self._times_s.clear()
+
     def recent(self, now_s: float) -> int:
         """Return the number of events within the window."""
         self._forget(now_s)
@@ -168,6 +172,13 @@ class CameraHealth:
         with self._lock:
             self._stamps.clear()
             self._latency_ms.clear()
+
+    def forget_rates(self) -> None:
+        """Start the rates anew, as when the camera is not listened to any more."""
+        with self._lock:
+            for meter in (self.received, self.published, self.dropped, self.skipped,
+                          self.rejected):
+                meter.forget_recent()
 
     def statuses(self, *, active: bool, image_timeout_s: float, publisher_count: int,
                  reliability: str, silence: str) -> list[DiagnosticStatus]:

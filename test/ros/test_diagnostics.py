@@ -85,6 +85,23 @@ def test_network_that_hangs_is_more_than_an_overload(health, clock):
     assert statuses(health)['compute'].level == WARN
 
 
+def test_overload_does_not_look_like_a_hang_once_nobody_listens(health, clock):
+    """What was in work is not published any more, so the last to count gave way."""
+    for _ in range(100):
+        clock.now_s += 0.05
+        health.count(health.dropped)
+        if clock.now_s < 1004.7:
+            health.finished(latency_ms=1.0, processing_ms=1.0)
+    assert statuses(health)['compute'].level == WARN
+    totals = health.dropped.total, health.published.total
+    health.forget_rates()
+    for _ in range(60):
+        compute = statuses(health, active=False)['compute']
+        assert (compute.level, compute.message) == (OK, 'keeps up')
+        clock.now_s += 0.1
+    assert (health.dropped.total, health.published.total) == totals
+
+
 def test_first_inference_that_takes_a_second_is_no_hang(health, clock):
     clock.now_s += 3600.0
     for _ in range(10):
