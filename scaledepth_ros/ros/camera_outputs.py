@@ -127,6 +127,9 @@ class CameraOutputs:
             prefix: put in front of every topic, '' or like 'front/'.
             pose_source: gives the pose of the camera on the robot.
 
+        Raises:
+            ConfigError: the QoS of one is overridden by something that does not exist.
+
         """
         self._node = node
         self._scan = ScanOutput(pose_source)
@@ -144,9 +147,15 @@ class CameraOutputs:
             ('scene', String, lambda frame: String(data=frame.output.scene or '')),
             ('depth/image/compressedDepth', CompressedImage, self._compressed_message),
         ]
-        self._outputs = [
-            (topic, self._create_publisher(message_type, prefix, topic), make)
-            for topic, message_type, make in outputs]
+        self._outputs: list[tuple[str, Any, Callable[[_Measurement], Any]]] = []
+        try:
+            for topic, message_type, make in outputs:
+                publisher = self._create_publisher(message_type, prefix, topic)
+                self._outputs.append((topic, publisher, make))
+        except Exception:
+            # Nobody else knows of them.
+            self.destroy()
+            raise
 
     def destroy(self) -> None:
         """Remove the publishers from the node."""

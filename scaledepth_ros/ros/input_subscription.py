@@ -87,15 +87,16 @@ class InputSubscription:
 
     def open(self) -> None:
         """Start to receive."""
-        self._policies = self._wanted_policies()
-        self._generation += 1
-        self._heard = False
-        self._opened_s = time.monotonic()
-        reliability, durability = self._policies
+        reliability, durability = policies = self._wanted_policies()
+        generation = self._generation + 1
         profile = QoSProfile(history=self._history, depth=self._depth, reliability=reliability,
                              durability=durability)
+        # First, because where it fails, as for lack of memory, the old one must go on.
         self._subscription = self._node.create_subscription(
-            self._type, self._topic, partial(self._receive, self._generation), profile)
+            self._type, self._topic, partial(self._receive, generation), profile)
+        self._policies, self._generation = policies, generation
+        self._heard = False
+        self._opened_s = time.monotonic()
 
     def close(self) -> None:
         """Stop to receive."""
@@ -112,8 +113,9 @@ class InputSubscription:
             self._close_former()
         if self._policies != self._wanted_policies():
             self._close_former()
-            self._former = self._subscription
+            former = self._subscription
             self.open()
+            self._former = former
 
     def _close_former(self) -> None:
         if self._former is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
+from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
 
@@ -28,3 +29,17 @@ def test_small_messages_wait_longer_than_frames(domain: int, prefix: str) -> Non
     assert {topic for topic, depth in depths.items() if depth == 2} == {
         f'/{prefix}{topic}' for topic in (
             'scan', 'depth/image', 'points', 'depth/uncertainty', 'depth/image/compressedDepth')}
+
+
+def test_publishers_that_were_made_before_one_failed_do_not_stay(domain: int) -> None:
+    context = Context()
+    context.init(domain_id=domain)
+    node = LifecycleNode('outputs', context=context, use_global_arguments=False, cli_args=[
+        '--ros-args', '-p', 'qos_overrides./points.publisher.reliability:=sometimes'])
+    before = len(list(node.publishers))
+    with pytest.raises(ConfigError, match='qos_overrides./points.publisher'):
+        CameraOutputs(node, '', pose_from_parameters)
+    after = len(list(node.publishers))
+    node.destroy_node()
+    context.try_shutdown()
+    assert after == before

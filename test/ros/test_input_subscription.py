@@ -12,6 +12,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from scaledepth_ros.ros import input_subscription
 from scaledepth_ros.ros.input_subscription import InputSubscription
 from sensor_msgs.msg import CameraInfo
 
@@ -174,6 +175,33 @@ def test_the_former_subscription_goes_when_the_new_one_has_heard_or_had_time_to(
         time.sleep(0.01)
     talk.subscription.close()
     assert subscriptions() == before
+    talk.executor.shutdown()
+
+
+def test_a_subscription_that_cannot_be_replaced_stays_until_it_can(
+        node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Conversation(node)
+    talk.subscription.open()
+    node.create_publisher(CameraInfo, '/words', QoSProfile(
+        depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT))
+
+    def refuse(*_arguments: object) -> None:
+        raise MemoryError
+    with monkeypatch.context() as patch:
+        patch.setattr(node, 'create_subscription', refuse)
+        with pytest.raises(MemoryError):
+            talk.follow_until('best_effort')
+        # Longer than a former subscription is kept.
+        patch.setattr(input_subscription, '_DISCOVERY_S', -1.0)
+        with pytest.raises(MemoryError):
+            talk.subscription.follow_publishers()
+        number, deadline_s = 0, time.monotonic() + 10.0
+        while not talk.heard:
+            assert time.monotonic() < deadline_s, 'nothing was heard'
+            number += 1
+            talk.say(number)
+            talk.executor.spin_once(timeout_sec=0.1)
+    talk.follow_until('best_effort')
     talk.executor.shutdown()
 
 
