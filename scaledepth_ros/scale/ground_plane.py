@@ -34,6 +34,11 @@ _MIN_SHARE = 0.3
 _MIN_SPAN = 0.3
 _MAX_SPREAD = 0.065
 _MAX_BELOW = 0.08
+# Of a line through log factor over log distance, within so much of the factor: 0 for a floor, 1
+# for a wall. Over too short a span it cannot be told, and a steep view has no longer one.
+_MAX_SLOPE = 0.45
+_SLOPE_WINDOW = 0.3
+_LEAST_SLOPE_SPAN = 0.15
 # A smaller bump below the floor's is noise.
 _MIN_PEAK = 0.3
 # Beyond this the pose is wrong, or what was found is no floor.
@@ -133,9 +138,18 @@ class FloorView:
                 continue
             middle = float(np.median(log_factor[agree]))
             spread = float(np.median(np.abs(log_factor[agree] - middle)))
-            if spread <= _MAX_SPREAD:
+            if spread <= _MAX_SPREAD and not _is_wall(log_floor, log_factor - middle):
                 return ScaleMeasurement(log_factor=middle, spread=spread, share=share)
         return None
+
+
+def _is_wall(log_floor: npt.NDArray[np.float32], residual: npt.NDArray[np.float32]) -> bool:
+    near = np.abs(residual) < _SLOPE_WINDOW
+    if _span(log_floor[near]) < _LEAST_SLOPE_SPAN:
+        return False
+    distance = log_floor[near] - log_floor[near].mean()
+    slope = float(distance @ residual[near]) / float(distance @ distance)
+    return slope > _MAX_SLOPE
 
 
 def _span(values: npt.NDArray[np.float32]) -> float:

@@ -86,12 +86,27 @@ def test_noise_and_a_bent_floor_cost_little() -> None:
     assert 0.01 < measured.spread < 0.065
 
 
-def test_wall_alone_is_no_floor() -> None:
-    """It agrees with a floor at one distance only, whatever its own is."""
-    pose = camera_pose(1.2, pitch_deg=10.0)
-    view = FloorView(CAMERA.rays(), pose)
-    for wall_m in (0.5, 1.0, 2.0, 4.0):
-        assert view.measure(plane_depth(pose, 0, wall_m)) is None
+@pytest.mark.parametrize('yaw_deg', [0.0, 30.0, 55.0])
+@pytest.mark.parametrize('wall_m', [0.5, 1.0, 2.0, 4.0])
+def test_wall_alone_is_no_floor(wall_m: float, yaw_deg: float) -> None:
+    """It asks for a factor that grows with the floor's distance, whatever its own is."""
+    pose = camera_pose(1.2, pitch_deg=8.0, yaw_deg=yaw_deg)
+    noise = np.random.default_rng(1).normal(0.0, 0.03, (240, 320)).astype(np.float32)
+    depth = plane_depth(pose, 0, wall_m) * np.exp(noise)
+    assert FloorView(CAMERA.rays(), pose).measure(depth) is None
+
+
+@pytest.mark.parametrize(('wall_m', 'depth_share', 'top_m'), [
+    (1.2, 0.75, 0.8), (1.2, 0.9, 0.8), (1.6, 0.9, 0.5)])
+def test_wall_with_a_cabinet_is_no_floor(wall_m: float, depth_share: float, top_m: float) -> None:
+    """Two walls agree on a factor over some distance; it grows all the same."""
+    pose = camera_pose(1.3, pitch_deg=4.0 if wall_m > 1.5 else 0.0, yaw_deg=20.0)
+    wall, front = plane_depth(pose, 0, wall_m), plane_depth(pose, 0, depth_share * wall_m)
+    at = CAMERA.rays() * np.where(np.isfinite(front), front, 0.0)[..., None]
+    on_it = (at @ pose[2, :3] + 1.3 < top_m) & (at @ pose[1, :3] > 0.0)
+    depth = np.where(on_it, front, wall)
+    assert 0.03 < on_it.mean() < 0.6
+    assert FloorView(CAMERA.rays(), pose).measure(depth) is None
 
 
 def test_table_top_that_hides_most_of_the_floor_is_not_taken_for_it() -> None:
