@@ -37,7 +37,7 @@ def two_nodes_of_one_name(bench: Bench) -> Outcome:
     with bench.injection() as injection:
         twin = DepthProcess(bench.domain, model='known', script=FAULTY_NODE)
         try:
-            twin.wait_for_log('listening to', 20)
+            twin.wait_for_log('listening to', 60)
             time.sleep(1.0)
         finally:
             twin.stop()
@@ -71,12 +71,12 @@ def two_nodes_in_one_process(bench: Bench) -> Outcome:
     thread.start()
     try:
         bench.camera.resume()
-        wait_until(lambda: min(counts.values()) > 3, 20, lambda: f'clouds of both: {counts}')
+        wait_until(lambda: min(counts.values()) > 3, 60, lambda: f'clouds of both: {counts}')
         executor.remove_node(nodes[0])
         nodes[0].stop()
         nodes[0].destroy_node()
         counts['two'] = 0
-        wait_until(lambda: counts['two'] > 3, 20, lambda: f'clouds of the other: {counts}')
+        wait_until(lambda: counts['two'] > 3, 60, lambda: f'clouds of the other: {counts}')
     finally:
         bench.camera.pause()
         executor.shutdown()

@@ -32,7 +32,7 @@ def shared_memory_is_full(bench: Bench) -> Outcome:
     environment = {name: value for name, value in os.environ.items()
                    if 'PROFILES_FILE' not in name}
     done = subprocess.run([*_SMALL, sys.executable, __file__], env=environment, text=True,
-                          capture_output=True, timeout=120, check=False)
+                          capture_output=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     return Outcome(**json.loads(done.stdout.splitlines()[-1]))
 

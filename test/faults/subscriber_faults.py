@@ -15,7 +15,7 @@ def _with_subscriber(bench: Bench, role: str, *, size: tuple[int, int], seconds:
     bench.ready()
     # Large enough that what is not read fills the shared memory of the publisher.
     bench.camera.size = size
-    bench.camera.rate_hz = 10.0
+    bench.camera.rate_hz = 5.0
     bench.working()
     other = OtherProcess(bench.domain, role)
     try:
@@ -42,12 +42,12 @@ def subscriber_does_not_read(bench: Bench) -> Outcome:
 
 def subscriber_killed(bench: Bench) -> Outcome:
     """Kill it while it receives clouds."""
-    return _with_subscriber(bench, 'subscriber', size=(640, 480), seconds=1.0, die=True)
+    return _with_subscriber(bench, 'subscriber', size=(640, 480), seconds=2.0, die=True)
 
 
 def sleeping_subscriber_killed(bench: Bench) -> Outcome:
     """Kill it when its queue is full."""
-    return _with_subscriber(bench, 'sleeper', size=(640, 480), seconds=1.0, die=True)
+    return _with_subscriber(bench, 'sleeper', size=(640, 480), seconds=2.0, die=True)
 
 
 FAULTS = (

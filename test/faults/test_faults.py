@@ -35,7 +35,7 @@ def test_node_survives(bench: Bench, fault: Fault) -> None:
         outcome = fault.run(bench)
     except NotPossible as error:
         pytest.skip(str(error))
-    assert outcome.recovered_s < 20.0
+    assert outcome.recovered_s < 60.0
     # Nothing that the camera sent is unaccounted for.
     assert outcome.lost is None or outcome.lost <= outcome.of
 
