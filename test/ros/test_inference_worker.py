@@ -31,24 +31,24 @@ def bench():
     yield bench
     for _ in range(100):
         bench.go.release()
-    assert bench.worker.stop(5)
+    assert bench.worker.stop(60)
 
 
 def test_newest_frame_of_each_camera_wins(bench):
     assert not bench.worker.submit('left', 1)
-    assert bench.started.acquire(timeout=5)
+    assert bench.started.acquire(timeout=60)
     assert not bench.worker.submit('left', 2)
     assert bench.worker.submit('left', 3)
     assert not bench.worker.submit('right', 10)
     assert bench.worker.submit('left', 4)
     bench.go.release()
-    assert bench.started.acquire(timeout=5)
+    assert bench.started.acquire(timeout=60)
     assert bench.batches == [[1], [4, 10]]
 
 
 def test_discarded_frames_are_not_processed(bench):
     bench.worker.submit('left', 1)
-    assert bench.started.acquire(timeout=5)
+    assert bench.started.acquire(timeout=60)
     bench.worker.submit('left', 2)
     bench.worker.discard_frames()
     bench.go.release()
@@ -76,29 +76,29 @@ def test_timeout_that_a_function_raises_is_its_own(bench):
 
 def test_call_is_given_up_when_told(bench):
     bench.worker.submit('left', 1)
-    assert bench.started.acquire(timeout=5)
+    assert bench.started.acquire(timeout=60)
     started_s = time.monotonic()
     with pytest.raises(WorkInterrupted):
         bench.worker.call(lambda: None, lambda: False)
-    assert time.monotonic() - started_s < 1
+    assert time.monotonic() - started_s < 30
 
 
 def test_stop_says_whether_it_ended_and_frees_at_the_end_in_any_case(bench):
     bench.worker.submit('left', 1)
-    assert bench.started.acquire(timeout=5)
+    assert bench.started.acquire(timeout=60)
     freed = threading.Event()
     assert not bench.worker.stop(0.05, finally_call=freed.set)
     assert not freed.is_set()
     bench.go.release()
-    assert freed.wait(5)
+    assert freed.wait(60)
 
 
 def test_stop_ends_early_when_told(bench):
     bench.worker.submit('left', 1)
-    assert bench.started.acquire(timeout=5)
+    assert bench.started.acquire(timeout=60)
     started_s = time.monotonic()
-    assert not bench.worker.stop(30.0, keep_waiting=lambda: False)
-    assert time.monotonic() - started_s < 5
+    assert not bench.worker.stop(120.0, keep_waiting=lambda: False)
+    assert time.monotonic() - started_s < 30
 
 
 def test_thread_outlives_what_processing_raises():
@@ -119,6 +119,6 @@ def test_thread_outlives_what_processing_raises():
     while not errors:
         time.sleep(0.001)
     worker.submit('left', 2)
-    assert done.wait(5)
-    assert worker.stop(5)
+    assert done.wait(60)
+    assert worker.stop(60)
     assert isinstance(errors[0], MemoryError)

@@ -120,7 +120,7 @@ def test_a_signal_ends_it_with_what_it_has(
         signal_until_it_ends(process, numbers)
     else:
         process.send_signal(numbers[0])
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert errors == ''
     received = json.loads((tmp_path / 'out' / 'received.json').read_text())
