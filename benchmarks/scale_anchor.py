@@ -44,6 +44,9 @@ LARGEST_TILT_RAD = math.radians(55.0)
 LEAST_SHARE, MOST_BELOW = 0.1, 0.02
 POINTS, TRIALS = 3000, 1000
 FARTHEST_M = 15.0
+# Correlation time of the anchor and time constant of the filter, in seconds.
+SETTINGS = {'network': (None, 0.0), 'smoothed 0.2 s': (None, 0.2), 'smoothed 1 s': (None, 1.0),
+            'floor': (20.0, 0.0), 'floor, smoothed 0.2 s': (20.0, 0.2)}
 
 
 @dataclass
@@ -131,7 +134,7 @@ def measure(frames, predictor):
 
 
 def simulated(scene, predictor, frames, rate_hz=15.0):
-    """Return rows (name, scale error, jitter, delta1) of a camera that moves through a scene."""
+    """Return (scale error, jitter, delta1) for each of SETTINGS, of a camera on its way."""
     kind, _, seed = scene.partition(':')
     made = make_scene(kind, int(seed or 0))
     camera = CameraModel.from_fov(320, 240, 70.0)
@@ -142,17 +145,15 @@ def simulated(scene, predictor, frames, rate_hz=15.0):
         frame = source.render(pose, seed=index)
         seen.append((pose, frame.depth_m, predictor.infer(frame.rgb, camera)))
     rows = []
-    for anchor_s, time_constant_s in ((None, 0.0), (None, 0.2), (None, 1.0), (20.0, 0.0),
-                                      (20.0, 0.2)):
-        tracker = ScaleTracker(anchor_s, time_constant_s)
+    for settings in SETTINGS.values():
+        tracker = ScaleTracker(*settings)
         offsets, d1 = [], []
         for index, (pose, truth_m, said) in enumerate(seen):
             update = tracker.update(index / rate_hz, said.scale_m, said.depth_m, camera, pose)
             depth_m, known = said.depth_m * update.factor, truth_m > 0.0
             offsets.append(log_scale_offset(depth_m[known], truth_m[known]))
             d1.append(depth_metrics(depth_m[known], truth_m[known])['d1'])
-        rows.append((f'{"network" if anchor_s is None else "floor"}, {time_constant_s:g} s',
-                     np.abs(offsets).mean(), np.diff(offsets).std(), np.mean(d1)))
+        rows.append((np.abs(offsets).mean(), np.diff(offsets).std(), np.mean(d1)))
     return rows
 
 
@@ -201,11 +202,12 @@ def main(arguments=None):
     if options.data:
         print('\n'.join(table(measure(open_dataset(options.data, options.split), predictor))))
     if options.simulated:
-        print('| scene | scale from, smoothed over | scale error | jitter | delta1 |\n'
-              '|---|---|---|---|---|')
+        print(f'| scale error / jitter / delta1 | {" | ".join(SETTINGS)} |\n'
+              f'|---|{"---|" * len(SETTINGS)}')
     for scene in options.simulated:
-        for name, error, jitter, d1 in simulated(scene, predictor, options.frames):
-            print(f'| {scene} | {name} | {error:.3f} | {jitter:.3f} | {d1:.3f} |', flush=True)
+        cells = [' / '.join(f'{number:.3f}' for number in row)
+                 for row in simulated(scene, predictor, options.frames)]
+        print(f'| {scene} | {" | ".join(cells)} |', flush=True)
     return 0
 
 

@@ -32,7 +32,7 @@ def room(pose):
 
     depth_m = np.minimum(plane(2, 0.0), plane(0, 4.0))
     top_m = plane(2, 0.7)
-    top_m[:, :100] = np.inf
+    top_m[:, :5 * CAMERA.width // 8] = np.inf
     return np.where(top_m < 1.6, np.minimum(top_m, depth_m), depth_m).astype(np.float32)
 
 
@@ -85,3 +85,43 @@ def test_table_says_what_the_floor_changes() -> None:
     lines = scale_anchor.table(results)
     assert lines[2].startswith('| indoor, before | 3 | 2 | 2 | 1 | 0.262 | 0.000 | 0.300 |')
     assert lines[3].startswith('| indoor, after | 3 | 2 | 2 | 1 | 0.0')
+
+
+def test_camera_on_its_way_is_measured_with_every_setting(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The network sees everything at 1.3 times its distance, with S alternating by 10 %."""
+    def trajectory(index, _rate_hz):
+        return camera_pose(1.1, pitch_deg=20.0 + index)
+
+    class Simulated:
+        def __init__(self, camera, _scene):
+            monkeypatch.setattr(sys.modules[__name__], 'CAMERA', camera)
+
+        def render(self, pose, seed):
+            return SimpleNamespace(rgb=seed, depth_m=room(pose))
+
+    def infer(seed, _camera):
+        factor = 1.3 * (1.1 if seed % 2 else 1.0)
+        return SimpleNamespace(scale_m=4.0 * factor,
+                               depth_m=room(trajectory(seed, 15.0)) * np.float32(factor))
+
+    monkeypatch.setattr(scale_anchor, 'make_scene',
+                        lambda kind, seed: SimpleNamespace(trajectory=trajectory))
+    monkeypatch.setattr(scale_anchor, 'SimulatedCamera', Simulated)
+    monkeypatch.setattr(scale_anchor, 'Predictor',
+                        lambda *_arguments, **_options: SimpleNamespace(infer=infer))
+    rows = dict(zip(scale_anchor.SETTINGS, scale_anchor.simulated(
+        'room:7', SimpleNamespace(infer=infer), 20), strict=True))
+    error, jitter, d1 = rows['network']
+    assert error == pytest.approx(math.log(1.3) + 0.5 * math.log(1.1))
+    assert jitter == pytest.approx(math.log(1.1), rel=0.01)
+    assert d1 == 0.0
+    # A filter of 1 s lets 6 % of an alternation through at 15 Hz.
+    assert rows['smoothed 1 s'][1] < 0.1 * jitter
+    assert rows['floor'][0] < 0.2 * error
+    assert rows['floor'][2] > 0.9
+    assert scale_anchor.main(['--simulated', 'room:7', '--frames', '4']) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0] == ('| scale error / jitter / delta1 | network | smoothed 0.2 s | '
+                        'smoothed 1 s | floor | floor, smoothed 0.2 s |')
+    assert table[2].startswith('| room:7 | 0.310 / 0.')
