@@ -42,7 +42,7 @@ _LEAST_SLOPE_SPAN = 0.15
 # A smaller bump below the floor's is noise.
 _MIN_PEAK = 0.3
 # Beyond this the pose is wrong, or what was found is no floor.
-_LARGEST_FACTOR = 2.5
+LARGEST_FACTOR = 2.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class FloorView:
             return None
         log_floor = self._log_floor[known]
         log_factor = log_floor - np.log(sampled[known])
-        for peak in _peaks(log_factor):
+        for peak in factor_peaks(log_factor):
             agree = np.abs(log_factor - peak) < _AGREEMENT
             share = float(agree.mean())
             if (share < _MIN_SHARE or _span(log_floor[agree]) < self._least_span
@@ -157,9 +157,9 @@ def _span(values: npt.NDArray[np.float32]) -> float:
     return float(high - low)
 
 
-def _peaks(log_factor: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def factor_peaks(log_factor: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Return the maxima of the smoothed histogram, the lowest factor first."""
-    limit = math.log(_LARGEST_FACTOR)
+    limit = math.log(LARGEST_FACTOR)
     margin = 3.0 * _KERNEL_SIGMA
     count = round(2.0 * (limit + margin) / _BIN)
     counts, edges = np.histogram(log_factor, count, (-limit - margin, limit + margin))

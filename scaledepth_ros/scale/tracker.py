@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.scale.anchor import ScaleAnchor, ScaleCorrection
-from scaledepth_ros.scale.ground_plane import FloorView
+from scaledepth_ros.scale.ground_plane import FloorView, ScaleMeasurement
 from scaledepth_ros.scale.temporal import ScaleFilter
 
 
@@ -20,7 +20,7 @@ class ScaleUpdate:
 
     Attributes:
         factor: Multiply its depth, its scale and its uncertainty with it.
-        correction: What the floor says; None without an anchor.
+        correction: What the anchor says; None without one.
     """
 
     factor: float
@@ -29,13 +29,13 @@ class ScaleUpdate:
 
 class ScaleTracker:
     """
-    Ties the frames of one camera to the floor, and smooths their scale over time.
+    Ties the frames of one camera to the floor or other measurements, and smooths their scale.
 
     Whole frames are multiplied, so their geometry is neither bent nor blurred.
 
     Args:
         correlation_s: How long a correction is believed without a new measurement; None to leave
-            the floor alone. See ``ScaleAnchor``.
+            measurements alone. See ``ScaleAnchor``.
         time_constant_s: See ``ScaleFilter``; 0 for each frame on its own.
 
     Raises:
@@ -50,6 +50,7 @@ class ScaleTracker:
     def update(
         self, stamp_s: float, scale_m: float, depth_m: npt.NDArray[np.float32],
         camera: CameraModel, pose: npt.NDArray[np.float64] | None = None,
+        measurement: ScaleMeasurement | None = None,
     ) -> ScaleUpdate:
         """
         Take in one frame.
@@ -62,6 +63,8 @@ class ScaleTracker:
             camera: The model of the camera at that size.
             pose: Of the optical frame above the floor, (4, 4), see ``laser_scan.camera_pose``;
                 None if it is not known for this frame.
+            measurement: What something else says about this depth, see ``ranges``; the floor is
+                not looked for then.
 
         Raises:
             ConfigError: The pose is none, or not above the floor.
@@ -71,7 +74,8 @@ class ScaleTracker:
         said = wanted = math.log(scale_m)
         correction = None
         if self._anchor is not None:
-            measurement = None if pose is None else self._floor(camera, pose).measure(depth_m)
+            if measurement is None and pose is not None:
+                measurement = self._floor(camera, pose).measure(depth_m)
             correction = self._anchor.update(stamp_s, measurement)
             wanted += correction.log_factor
         factor = math.exp(self._filter.update(stamp_s, wanted) - said)

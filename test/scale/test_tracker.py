@@ -1,6 +1,6 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""The factor of each frame, from the floor and over time."""
+"""The factor of each frame, from the floor or a measurement, and over time."""
 
 import math
 from typing import Any
@@ -12,6 +12,8 @@ from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.laser_scan import camera_pose
 from scaledepth_ros.scale import tracker as module
+from scaledepth_ros.scale.anchor import ScaleAnchor
+from scaledepth_ros.scale.ground_plane import ScaleMeasurement
 from scaledepth_ros.scale.tracker import ScaleTracker
 
 CAMERA = CameraModel.from_fov(160, 120, 70.0)
@@ -46,6 +48,17 @@ def test_frame_without_a_pose_keeps_the_correction() -> None:
     assert second.factor == pytest.approx(first.factor, rel=0.002)
     assert second.correction is not None
     assert second.correction.age_s == pytest.approx(0.1)
+
+
+def test_measurement_is_taken_in_as_the_anchor_does_and_instead_of_the_floor() -> None:
+    measured = ScaleMeasurement(log_factor=math.log(0.9), spread=0.02, share=0.8)
+    tracker, anchor = ScaleTracker(20.0), ScaleAnchor(20.0)
+    for stamp_s in (0.0, 0.1):
+        update = tracker.update(stamp_s, 2.0, floor() * np.float32(1.2), CAMERA, LEVEL, measured)
+        assert update.correction == anchor.update(stamp_s, measured)
+        assert update.factor == pytest.approx(math.exp(update.correction.log_factor))
+    unanchored = ScaleTracker().update(0.0, 2.0, floor(), CAMERA, measurement=measured)
+    assert (unanchored.factor, unanchored.correction) == (1.0, None)
 
 
 @pytest.mark.parametrize('scale_m', [0.0, -1.0, math.nan, math.inf])
