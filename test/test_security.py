@@ -227,7 +227,8 @@ def test_policy_grants_the_depth_node_what_it_has_and_nothing_else(
     # Together these two have everything that a parameter can switch on.
     raw = run(str(KNOWN_DEPTH_NODE), model='known').graph('depth', '/image')
     rest = run(str(KNOWN_DEPTH_NODE), model='known', image_transport='compressed',
-               camera_pose=pose, use_sim_time=True).graph('depth', '/image/compressed')
+               camera_pose=pose, scale_anchor='ranges', use_sim_time=True).graph(
+                   'depth', '/image/compressed')
     assert '/image/compressed' not in raw['subscribe']
     assert '/clock' not in raw['subscribe']
     seen = {verb: raw[verb] | rest[verb] for verb in raw}

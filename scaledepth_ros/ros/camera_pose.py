@@ -46,14 +46,17 @@ def pose_from_parameters(_header: Any, parameters: DepthParameters) -> Pose:
 
 
 class TfPose:
-    """The pose of the camera from TF, at the time of the image."""
+    """Poses from TF, at the time of the image: that of the camera above all."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, reason: str = 'camera_pose is tf',
+                 remedy: str = 'set camera_pose to parameters') -> None:
         """
         Listen to /tf and /tf_static.
 
         Args:
             node: receives the transforms in its executor.
+            reason: why TF is needed, for who has not installed it.
+            remedy: what to do instead of that.
 
         Raises:
             ConfigError: tf2_ros is not installed.
@@ -63,8 +66,8 @@ class TfPose:
             import tf2_ros
         except ImportError as error:
             raise ConfigError(
-                f'camera_pose is tf, but tf2_ros cannot be imported ({error}); install it with '
-                'ROS, or set camera_pose to parameters') from None
+                f'{reason}, but tf2_ros cannot be imported ({error}); install it with ROS, or '
+                f'{remedy}') from None
         self._error = tf2_ros.TransformException
         # With a node, it would offer a service of its own and keep it after close().
         self._buffer = tf2_ros.Buffer()
@@ -82,7 +85,7 @@ class TfPose:
 
     def __call__(self, header: Any, parameters: DepthParameters) -> Pose:
         """
-        Look up a pose.
+        Look up the pose of the camera.
 
         Args:
             header: of the image.
@@ -95,8 +98,25 @@ class TfPose:
             ConfigError: TF does not know it, or only one of another time.
 
         """
-        source, target = header.frame_id, parameters.scan_frame_id
-        stamp = Time.from_msg(header.stamp)
+        return self.between(header.frame_id, parameters.scan_frame_id, header.stamp)
+
+    def between(self, source: str, target: str, image_stamp: Any) -> Pose:
+        """
+        Look up the pose of one frame in another.
+
+        Args:
+            source: the frame to transform from.
+            target: the frame to transform to.
+            image_stamp: a builtin_interfaces/Time.
+
+        Returns:
+            Matrix (4, 4) from ``source`` to ``target``.
+
+        Raises:
+            ConfigError: TF does not know it, or only one of another time.
+
+        """
+        stamp = Time.from_msg(image_stamp)
         try:
             try:
                 found = self._buffer.lookup_transform(target, source, stamp)

@@ -15,13 +15,14 @@ from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
 from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
-from scaledepth_ros.ros.camera_pose import PoseSource
+from scaledepth_ros.ros.camera_pose import PoseSource, TfPose
 from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind
 from scaledepth_ros.ros.frame_scale import FrameScale
 from scaledepth_ros.ros.image_decoding import check_image
 from scaledepth_ros.ros.input_subscription import InputSubscription
 from scaledepth_ros.ros.logs import ThrottledLog
 from scaledepth_ros.ros.parameters import DepthParameters
+from scaledepth_ros.ros.range_inputs import RangeInputs
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 # An image may overtake its CameraInfo; older than this it is not worth publishing any more.
@@ -100,8 +101,10 @@ class CameraStream:
         self._image = InputSubscription(
             node, CompressedImage if self._compressed else Image, image_topic, self._on_image,
             lambda error: self.report(FaultKind.CAMERA, error))
+        self._ranges = RangeInputs(
+            node, prefix, pose_source if isinstance(pose_source, TfPose) else None)
         self.outputs = CameraOutputs(node, prefix, pose_source)
-        self.scale = FrameScale(pose_source)
+        self.scale = FrameScale(pose_source, self._ranges.measure)
         self._pose_source = pose_source
         self.health = CameraHealth(name, image_topic)
         # When the network was last given an image of this camera.
@@ -122,8 +125,9 @@ class CameraStream:
         """Start to receive."""
         # Those of the last time say nothing about this one.
         self.health.forget_stamps()
-        self.scale = FrameScale(self._pose_source)
+        self.scale = FrameScale(self._pose_source, self._ranges.measure)
         self._activation = Activation()
+        self._ranges.open(wanted=self._wants_ranges())
         self._info.open()
         self._image.open()
         self.health.started_s = time.monotonic()
@@ -133,6 +137,7 @@ class CameraStream:
         self._activation.end()
         self._info.close()
         self._image.close()
+        self._ranges.close()
         self._held = None
         # What was wrong while active says nothing about the next time.
         self.health.clear(*FaultKind)
@@ -147,6 +152,7 @@ class CameraStream:
         """Adapt the subscriptions to the publishers there are now."""
         self._info.follow_publishers()
         self._image.follow_publishers()
+        self._ranges.follow(wanted=self._wants_ranges())
 
     def statuses(self, *, active: bool) -> list[DiagnosticStatus]:
         """
@@ -205,6 +211,9 @@ class CameraStream:
         self.health.count(self.health.rejected)
         kind = FaultKind.CALIBRATION if isinstance(error, CameraInfoError) else FaultKind.CAMERA
         self.report(kind, error, warning=isinstance(error, MissingCameraInfoError))
+
+    def _wants_ranges(self) -> bool:
+        return self._parameters().scale_anchor == 'ranges'
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         parameters = self._parameters()

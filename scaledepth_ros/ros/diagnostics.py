@@ -111,6 +111,7 @@ class CameraHealth:
     scale_m: float = float('nan')
     scale_factor: float = 1.0
     correction: ScaleCorrection | None = None
+    anchor_sensor: str = ''
     scene: str = ''
     valid_share: float = float('nan')
     idle: bool = False
@@ -292,6 +293,8 @@ class CameraHealth:
                 'anchor factor sigma': f'{correction.sigma:.3f}',
                 'anchor innovation': f'{correction.innovation:.3f}',
                 'anchor last measured [s ago]': f'{correction.age_s:.1f}'}
+        if self.anchor_sensor:
+            values['anchor sensor'] = self.anchor_sensor
         status = self._status('depth', values)
         if self._apply_fault(status, FaultKind.OUTPUT, now_s):
             return status

@@ -98,6 +98,7 @@ class FrameProcessor:
         health.valid_share = valid_share
         health.scale_m, health.scene = float(scaled.output.scale_m), output.scene or ''
         health.scale_factor, health.correction = scaled.factor, scaled.correction
+        health.anchor_sensor = scaled.sensor
         problem = problem or scaled.problem
         stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
         health.finished(latency_ms=(self._now_ns() - stamp_ns) / 1e6,

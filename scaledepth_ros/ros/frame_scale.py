@@ -3,6 +3,7 @@
 """The scale of one camera's frames, as the parameters of the node want it."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,11 @@ from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.ros.camera_pose import PoseSource
 from scaledepth_ros.ros.parameters import DepthParameters
+from scaledepth_ros.ros.range_inputs import RangeScale
 from scaledepth_ros.scale.anchor import ScaleCorrection
 from scaledepth_ros.scale.tracker import ScaleTracker
+
+RangeSource = Callable[[Any, CameraModel, Any], RangeScale]
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class ScaledOutput:
         factor: by which the network's own depth was multiplied.
         correction: what the anchor says; None without one.
         problem: why the frame could not be measured, where that is a fault.
+        sensor: topic of the range sensor that measured it; '' if none did.
 
     """
 
@@ -31,20 +36,24 @@ class ScaledOutput:
     factor: float
     correction: ScaleCorrection | None
     problem: ConfigError | None
+    sensor: str = ''
 
 
 class FrameScale:
     """Corrects frame after frame; lives in the worker thread."""
 
-    def __init__(self, pose_source: PoseSource) -> None:
+    def __init__(self, pose_source: PoseSource,
+                 ranges: RangeSource = lambda *_frame: RangeScale()) -> None:
         """
         Start without knowledge.
 
         Args:
             pose_source: gives the pose of the camera for the header of an image.
+            ranges: compares header, camera and depth of an image with range sensors.
 
         """
         self._pose_source = pose_source
+        self._ranges = ranges
         self._settings: Any = None
         self._tracker = ScaleTracker()
 
@@ -60,20 +69,29 @@ class FrameScale:
             parameters: scale_anchor, the time constants and the pose of the camera.
 
         """
-        is_anchored = parameters.scale_anchor == 'floor'
-        settings = (parameters.scale_anchor_time_s if is_anchored else None,
+        anchor = parameters.scale_anchor
+        settings = (anchor, parameters.scale_anchor_time_s if anchor != 'none' else None,
                     parameters.scale_time_constant_s)
         if settings != self._settings:
-            self._settings, self._tracker = settings, ScaleTracker(*settings)
+            self._settings, self._tracker = settings, ScaleTracker(*settings[1:])
         frame = (header.stamp.sec + header.stamp.nanosec / 1e9, float(output.scale_m),
                  output.depth_m, camera)
-        problem = None
-        try:
-            pose = self._pose_source(header, parameters) if is_anchored else None
-            update = self._tracker.update(*frame, pose)
-        except ConfigError as error:
-            problem = ConfigError(f'the scale is not tied to the floor: {error}')
-            update = self._tracker.update(*frame)
+        problem, sensor = None, ''
+        if anchor == 'ranges':
+            ranges = self._ranges(header, camera, output.depth_m)
+            sensor = ranges.topic
+            if ranges.problem is not None:
+                what = 'the scale is not tied to a range sensor' if not sensor else (
+                    f'the scale is tied to {sensor} only')
+                problem = ConfigError(f'{what}: {ranges.problem}')
+            update = self._tracker.update(*frame, measurement=ranges.measurement)
+        else:
+            try:
+                pose = self._pose_source(header, parameters) if anchor == 'floor' else None
+                update = self._tracker.update(*frame, pose)
+            except ConfigError as error:
+                problem = ConfigError(f'the scale is not tied to the floor: {error}')
+                update = self._tracker.update(*frame)
         if update.factor != 1.0:
             output = output.rescaled(update.factor)
-        return ScaledOutput(output, update.factor, update.correction, problem)
+        return ScaledOutput(output, update.factor, update.correction, problem, sensor)

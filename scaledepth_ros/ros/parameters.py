@@ -127,9 +127,10 @@ class DepthParameters:
         'them. Acts on points and scan.', minimum=0.0, maximum=10.0)
 
     scale_anchor: str = _parameter(
-        'none', 'What ties the scale of depth to metres beside the network: none, or floor, the '
-        'pose of the camera (below) over a level floor, whenever enough of it is in view.',
-        choices=('none', 'floor'))
+        'none', 'What ties the scale of depth to metres beside the network: none; floor, the '
+        'pose of the camera (below) over a level floor, whenever enough of it is in view; or '
+        'ranges, what anchor/scan (sensor_msgs/LaserScan), anchor/points (PointCloud2) or '
+        'anchor/range (Range) measure.', choices=('none', 'floor', 'ranges'))
     scale_anchor_time_s: float = _parameter(
         20.0, 'How long a correction is believed without a new measurement [s]; then it fades.',
         minimum=0.1, maximum=3600.0)
@@ -144,7 +145,7 @@ class DepthParameters:
         '(those that follow) or tf.', change=WHEN_UNCONFIGURED, choices=('parameters', 'tf'))
     camera_height_m: float = _parameter(
         0.0, 'Height of the camera above the floor [m]; 0: unknown, there is no scan and no '
-        'scale_anchor.',
+        'floor for scale_anchor.',
         minimum=0.0, maximum=100.0,
         per_camera=True)
     camera_pitch_deg: float = _parameter(

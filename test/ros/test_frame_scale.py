@@ -12,10 +12,13 @@ from known_depth_node import floor_depth_m, Output
 import numpy as np
 import pytest
 from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.laser_scan import camera_pose
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.frame_scale import FrameScale, ScaledOutput
 from scaledepth_ros.ros.parameters import DepthParameters
+from scaledepth_ros.ros.range_inputs import RangeScale
+from scaledepth_ros.scale.ground_plane import ScaleMeasurement
 
 CAMERA = CameraModel(width=64, height=48, fx_px=50.0, fy_px=50.0, cx_px=31.5, cy_px=23.5)
 ANCHORED = DepthParameters(scale_anchor='floor', camera_height_m=1.0)
@@ -78,6 +81,39 @@ def test_camera_below_the_floor_of_its_base_frame_is_a_problem() -> None:
     scaled = FrameScale(lambda _header, _parameters: camera_pose(-0.1)).scaled(
         output(1.3), CAMERA, header(1.0), ANCHORED)
     assert 'Is z = 0 of the base frame the floor?' in str(scaled.problem)
+    assert scaled.factor == 1.0
+
+
+def test_range_sensor_is_asked_about_the_network_s_own_depth_and_followed() -> None:
+    asked = []
+
+    def ranges(*frame: Any) -> RangeScale:
+        asked.append(frame)
+        return RangeScale(ScaleMeasurement(log_factor=np.log(0.8), spread=0.01, share=1.0),
+                          '/anchor/scan')
+
+    parameters = DepthParameters(scale_anchor='ranges')
+    scale = FrameScale(pose_from_parameters, ranges)
+    frames = stream(scale, parameters, [1.25] * 20)
+    np.testing.assert_array_equal(asked[-1][2], output(1.25).depth_m)
+    assert asked[-1][:2] == (header(101.9), CAMERA)
+    assert frames[-1].factor == pytest.approx(0.8, rel=0.01)
+    assert (frames[-1].sensor, frames[-1].problem) == ('/anchor/scan', None)
+    # What the ranges said is no knowledge about the floor.
+    other = scale.scaled(replace(output(1.0), depth_m=np.full((48, 64), 2.0, np.float32)), CAMERA,
+                         header(102.0), ANCHORED)
+    assert (other.factor, other.sensor) == (1.0, '')
+    assert len(asked) == 20
+
+
+@pytest.mark.parametrize(('topic', 'text'), [
+    ('', 'the scale is not tied to a range sensor: TF does not know it'),
+    ('/anchor/scan', 'the scale is tied to /anchor/scan only: TF does not know it')])
+def test_fault_of_a_range_sensor_is_a_problem(topic: str, text: str) -> None:
+    said = RangeScale(topic=topic, problem=ConfigError('TF does not know it'))
+    scaled = FrameScale(pose_from_parameters, lambda *_frame: said).scaled(
+        output(1.3), CAMERA, header(1.0), DepthParameters(scale_anchor='ranges'))
+    assert str(scaled.problem) == text
     assert scaled.factor == 1.0
 
 
