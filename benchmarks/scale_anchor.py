@@ -192,7 +192,8 @@ def main(arguments=None):
     parser.add_argument('--data')
     parser.add_argument('--split', default='val')
     parser.add_argument('--model', default='lite')
-    parser.add_argument('--engine', default='auto')
+    # OpenVINO would compile the network for every size of image in the data.
+    parser.add_argument('--engine', default='torch')
     parser.add_argument('--simulated', nargs='+', metavar='KIND:SEED', default=[])
     parser.add_argument('--frames', type=int, default=60, help='of each simulated scene')
     options = parser.parse_args(arguments)
