@@ -1,7 +1,7 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Measure what it is worth to know how a camera stands above the floor.
+Measure what it is worth to know the camera's height, or the distance of a few points.
 
     python benchmarks/scale_anchor.py --data real/index.csv [--split val] [--model lite]
     python benchmarks/scale_anchor.py --simulated room:101 room:102 corridor:101 street:101
@@ -11,7 +11,8 @@ taken from the ground truth: the plane within 55 degrees of level that most of t
 least a tenth, lies on and next to nothing below. The prediction is then corrected as
 `scale_anchor: floor` does, with that pose, from the single frame, and both are measured on the
 frames where the prediction shows a floor. Without one in the ground truth or in the prediction a
-frame is counted, and stays as it is.
+frame is counted, and stays as it is. `scanner` stands for a laser scanner at the camera: its
+ranges are the ground truth of the image's middle rows, and `scale_anchor: ranges` corrects.
 
 A simulated camera knows its pose. It moves through the scene, and the frames are corrected one
 after the other, with and without the floor and with several time constants: `jitter` is the
@@ -37,6 +38,7 @@ from scaledepth_ros.evaluation.metrics import depth_metrics, log_scale_offset  #
 from scaledepth_ros.inference.predictor import Predictor  # noqa: E402
 from scaledepth_ros.scale.anchor import ScaleAnchor  # noqa: E402
 from scaledepth_ros.scale.ground_plane import FloorView  # noqa: E402
+from scaledepth_ros.scale.ranges import measure_points  # noqa: E402
 from scaledepth_ros.scale.tracker import ScaleTracker  # noqa: E402
 from scaledepth_ros.simulation import make_scene, SimulatedCamera  # noqa: E402
 
@@ -108,8 +110,8 @@ def floor_pose(depth_m, rays, seed=0):
 
 
 def measure(frames, predictor):
-    """Return {domain: ([Row of a measured frame], frames, frames with a floor)}."""
-    rows, count, with_floor = defaultdict(list), defaultdict(int), defaultdict(int)
+    """Return {(domain, anchor): (rows of the measured frames, frames, frames it could see)}."""
+    rows, count, could_see = defaultdict(list), defaultdict(int), defaultdict(int)
     for index, info in enumerate(frames.infos):
         if measurable(info) is not None:
             continue
@@ -117,20 +119,43 @@ def measure(frames, predictor):
         if sample.camera is None:
             continue
         count[info.domain] += 1
-        rays = sample.camera.rays()
-        pose = floor_pose(sample.depth_m_HW, rays)
-        if pose is None:
-            continue
-        with_floor[info.domain] += 1
-        depth_m = predictor.infer(sample.rgb_HW3, sample.camera).depth_m
-        measurement = FloorView(rays, pose).measure(depth_m)
-        if measurement is None:
-            continue
-        factor = math.exp(ScaleAnchor(20.0).update(0.0, measurement).log_factor)
-        rows[info.domain].append(Row(
-            info.scene, numbers(depth_m, sample.depth_m_HW),
-            numbers(depth_m * factor, sample.depth_m_HW)))
-    return {domain: (rows[domain], count[domain], with_floor[domain]) for domain in count}
+        truth_m, depth_m = sample.depth_m_HW, None
+        for anchor, prepare in ANCHORS.items():
+            compare = prepare(truth_m, sample.camera)
+            if compare is None:
+                continue
+            could_see[info.domain, anchor] += 1
+            if depth_m is None:
+                depth_m = predictor.infer(sample.rgb_HW3, sample.camera).depth_m
+            measurement = compare(depth_m)
+            if measurement is None:
+                continue
+            factor = math.exp(ScaleAnchor(20.0).update(0.0, measurement).log_factor)
+            rows[info.domain, anchor].append(Row(
+                info.scene, numbers(depth_m, truth_m), numbers(depth_m * factor, truth_m)))
+    return {(domain, anchor): (rows[domain, anchor], count[domain], could_see[domain, anchor])
+            for domain in count for anchor in ANCHORS}
+
+
+def floor_of(truth_m, camera):
+    """Return what compares depth with the floor, None without one in the ground truth."""
+    pose = floor_pose(truth_m, camera.rays())
+    return None if pose is None else FloorView(camera.rays(), pose).measure
+
+
+def scan_of(truth_m, camera):
+    """Return what compares depth with the ranges of the image's middle row, None without any."""
+    row = camera.height // 2
+    # The lidar of a street leaves many rows of an image without any.
+    rows = range(max(row - 2, 0), min(row + 3, camera.height))
+    points = np.concatenate([
+        (camera.rays()[each] * truth_m[each][:, None])[truth_m[each] > 0.0] for each in rows])
+    if not len(points):
+        return None
+    return lambda depth_m: measure_points(points.astype(np.float64), camera, depth_m)
+
+
+ANCHORS = {'floor': floor_of, 'scanner': scan_of}
 
 
 def simulated(scene, predictor, frames, rate_hz=15.0):
@@ -175,13 +200,13 @@ def scene_means(rows, when):
 
 def table(results):
     """Return the lines of a Markdown table."""
-    lines = ['| | frames | with a floor | measured | scenes | scale error | delta1 | AbsRel |',
+    lines = ['| | frames | with it in view | measured | scenes | scale error | delta1 | AbsRel |',
              '|---|---|---|---|---|---|---|---|']
-    for domain, (rows, count, with_floor) in sorted(results.items()):
+    for (domain, anchor), (rows, count, could_see) in results.items():
         for when in ('before', 'after') if rows else ():
             (error, d1, abs_rel), scenes = scene_means(rows, when)
             lines.append(
-                f'| {domain}, {when} | {count} | {with_floor} | {len(rows)} | {scenes} | '
+                f'| {domain}, {when} {anchor} | {count} | {could_see} | {len(rows)} | {scenes} | '
                 f'{error:.3f} | {d1:.3f} | {abs_rel:.3f} |')
     return lines
 

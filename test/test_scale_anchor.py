@@ -74,17 +74,30 @@ def test_table_says_what_the_floor_changes() -> None:
     predictor = SimpleNamespace(infer=lambda rgb, _camera: SimpleNamespace(
         depth_m=frames[int(rgb[0, 0, 0])].depth_m_HW * np.float32(1.3)))
     results = scale_anchor.measure(frames, predictor)
-    (rows, count, with_floor), = results.values()
-    assert (len(rows), count, with_floor) == (2, 3, 2)
+    assert list(results) == [('indoor', 'floor'), ('indoor', 'scanner')]
     left = math.log(1.3) * (1.0 - 0.0625 / 0.0725)
-    for row in rows:
-        assert row.before[0] == pytest.approx(math.log(1.3), abs=1e-5)
-        assert row.before[1] == 0.0
-        assert row.after[0] == pytest.approx(left, abs=0.01)
-        assert row.after[1] == 1.0
+    for (rows, count, could_see), expected in zip(results.values(), (2, 3), strict=True):
+        assert (len(rows), count, could_see) == (expected, 3, expected)
+        for row in rows:
+            assert row.before[0] == pytest.approx(math.log(1.3), abs=1e-5)
+            assert row.before[1] == 0.0
+            assert row.after[0] == pytest.approx(left, abs=0.01)
+            assert row.after[1] == 1.0
     lines = scale_anchor.table(results)
-    assert lines[2].startswith('| indoor, before | 3 | 2 | 2 | 1 | 0.262 | 0.000 | 0.300 |')
-    assert lines[3].startswith('| indoor, after | 3 | 2 | 2 | 1 | 0.0')
+    assert len(lines) == 6
+    assert lines[2].startswith(
+        '| indoor, before floor | 3 | 2 | 2 | 1 | 0.262 | 0.000 | 0.300 |')
+    assert lines[5].startswith('| indoor, after scanner | 3 | 3 | 3 | 2 | 0.0')
+
+
+def test_scanner_sees_what_the_ground_truth_knows() -> None:
+    """Of a scanner that sees nothing there is nothing; a wall at 2 m is 1 / 1.2 of its depth."""
+    truth_m = np.full((120, 160), np.nan, np.float32)
+    assert scale_anchor.scan_of(truth_m, CAMERA) is None
+    truth_m[60, 20:140] = 2.0
+    compare = scale_anchor.scan_of(truth_m, CAMERA)
+    measurement = compare(np.full((120, 160), 2.4, np.float32))
+    assert measurement.log_factor == pytest.approx(-math.log(1.2), abs=1e-5)
 
 
 def test_camera_on_its_way_is_measured_with_every_setting(
