@@ -17,7 +17,6 @@ from ros_harness import (
     make_image,
     make_info,
     OUTPUT_TYPES,
-    wait_until,
     WIDTH,
 )
 
@@ -32,6 +31,8 @@ def test_every_output_of_one_image(start, join):
     image = make_image()
     depth, info, sigma, cloud = peer.exchange(
         image, make_info(), 'depth/image', 'depth/camera_info', 'depth/uncertainty', 'points')
+    # They have no stamp to ask for, and a subscription of their own to be found.
+    peer.send_until(lambda: peer.received['scale'] and peer.received['scene'], image)
     for message in (depth, info, sigma, cloud):
         assert message.header == image.header
         assert (message.height, message.width) == (HEIGHT, WIDTH)
@@ -98,9 +99,7 @@ def test_scan_is_the_nearest_point_of_each_bearing_in_the_band(start, join):
         camera_height_m=1.0, scan_angle_increment_deg=2.0, scan_max_height_m=3.0,
         scan_range_max_m=20.0, scan_frame_id='base_footprint'))
     image = make_image()
-    cloud, = peer.exchange(image, None, 'points')
-    wait_until(lambda: peer.received['scan'])
-    scan = next(s for s in peer.received['scan'] if s.header.stamp == image.header.stamp)
+    cloud, scan = peer.exchange(image, None, 'points', 'scan')
     assert scan.header.frame_id == 'base_footprint'
     np.testing.assert_allclose(
         [scan.angle_min, scan.angle_max, scan.angle_increment], np.radians([-45, 45, 2]),
