@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from ros_harness import KNOWN_DEPTH_NODE, PACKAGE_ROOT
+from ros_harness import KNOWN_DEPTH_NODE, PACKAGE_ROOT, wait_until
 from scaledepth_ros.bag import BagReader
 from scaledepth_ros.cli import demo
 from scaledepth_ros.cli.__main__ import main
@@ -24,6 +24,8 @@ from scaledepth_ros.cli.__main__ import main
 pytestmark = pytest.mark.ros
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 30
+# So few a second that a busy machine, where each process may stand still for a while, keeps up.
+RATE_HZ = 6
 
 
 @pytest.fixture
@@ -61,6 +63,16 @@ def children_of(pid: int) -> list[int]:
     return children
 
 
+def nodes_of(pid: int) -> list[int]:
+    """Return the children that have become ROS nodes and are no copies of their parent."""
+    nodes = []
+    for child in children_of(pid):
+        with suppress(OSError):
+            if b'--ros-args' in Path(f'/proc/{child}/cmdline').read_bytes():
+                nodes.append(child)
+    return nodes
+
+
 def is_running(pid: int) -> bool:
     try:
         return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
@@ -73,7 +85,7 @@ def test_every_product_of_a_run(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / 'out'
-    code = main(['demo', '--source', str(images), '--frames', str(FRAMES), '--rate', '15',
+    code = main(['demo', '--source', str(images), '--frames', str(FRAMES), '--rate', str(RATE_HZ),
                  '--model', 'known', '--out', str(out)])
     printed = capsys.readouterr()
     assert code == 0, printed.err
@@ -88,7 +100,7 @@ def test_every_product_of_a_run(
                                     'points', 'scale', 'scene')}) == 1
     assert summary['weights'] == 'known depth (test)'
     assert 0 < summary['p50_ms'] <= summary['p99_ms']
-    assert summary['fps'] == pytest.approx(15, rel=0.4)
+    assert summary['fps'] == pytest.approx(RATE_HZ, rel=0.4)
     # Row 0 is 0 m and one pixel of row 1 unknown: both are NaN in the message.
     assert summary['finite_share'] == pytest.approx(1 - (WIDTH + 1) / (WIDTH * HEIGHT))
     assert summary['zero_depth_pixels'] == 0
@@ -147,15 +159,11 @@ def test_interruption_leaves_no_process(
         [sys.executable, '-c', code, 'demo', '--source', str(images), '--model', 'loading',
          '--out', str(tmp_path / 'out')], cwd=PACKAGE_ROOT, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
-    children: list[int] = []
-    deadline_s = time.monotonic() + 20
-    while len(children) < 3 and time.monotonic() < deadline_s:
-        time.sleep(0.1)
-        children = children_of(process.pid)
+    children = wait_until(lambda: (
+        started if len(started := nodes_of(process.pid)) == 3 else None), 120)
     time.sleep(1.0)
     process.send_signal(number)
-    assert process.wait(20) == expected
-    assert len(children) == 3
+    assert process.wait(60) == expected
     assert not any(is_running(child) for child in children)
 
 
@@ -182,11 +190,14 @@ def test_bad_options_are_told_before_anything_starts(
     assert text in capsys.readouterr().err
 
 
+# It converts the network before it begins.
+@pytest.mark.timeout(600)
 def test_the_real_node_on_a_simulated_camera(
     tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / 'out'
-    code = main(['demo', '--frames', str(FRAMES), '--size', '160x120', '--out', str(out)])
+    code = main(['demo', '--frames', str(FRAMES), '--rate', str(RATE_HZ), '--size', '160x120',
+                 '--start-timeout', '500', '--out', str(out)])
     printed = capsys.readouterr()
     assert code == 0, printed.err
     summary = json.loads((out / 'summary.json').read_text())
