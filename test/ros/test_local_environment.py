@@ -35,7 +35,7 @@ def lost_messages(environment: dict[str, str]) -> dict[str, int]:
         subprocess.Popen([sys.executable, str(BURST), role, str(COUNT)], env=environment,
                          stdout=subprocess.PIPE, text=True) for role in ('receive', 'publish'))
     try:
-        output, _ = receiver.communicate(timeout=30)
+        output, _ = receiver.communicate(timeout=150)
     finally:
         for process in (receiver, publisher):
             kill(process)
