@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch serves while a faster engine gets ready; the change is safe, and so is the end."""
 
-from collections.abc import Iterator
-import gc
+from collections.abc import Callable, Iterator
 import hashlib
 import os
 from pathlib import Path
@@ -46,7 +45,7 @@ class Fake:
         return EngineOutput(depth, depth, scale, None)
 
     def prepare(self, size: Size) -> EngineOutput:
-        assert self.may_prepare.wait(10)
+        assert self.may_prepare.wait(60)
         if self._fails or self.closed:
             raise RuntimeError(self._fails or 'closed')
         self.prepared.append(size)
@@ -79,7 +78,7 @@ def test_engine_that_was_refused_is_a_problem_and_one_in_preparation_is_none() -
     engine.run(check_frame(*SMALL))
     assert engine.problem == ''
     fast.may_prepare.set()
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
     engine.run(check_frame(*SMALL))
     assert engine.problem == (
         'fast cannot run this network: no such operator, for 64 x 32; PyTorch serves until the '
@@ -98,7 +97,7 @@ def test_predictor_tells_of_an_engine_that_was_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(ConversionProcess, 'convert', refuse)
     pytest.importorskip('openvino', reason='OpenVINO is not installed')
     predictor = Predictor('lite', device='cpu', image_size=SMALL, background=True)
-    assert predictor.wait_until_prepared(30)
+    assert predictor.wait_until_prepared(60)
     predictor.warm_up(*SMALL)
     assert 'no such operator' in predictor.problem
     assert 'PyTorch serves until the network is loaded again' in predictor.problem
@@ -111,7 +110,7 @@ def test_a_new_size_is_served_at_once_and_by_the_fast_engine_when_it_is_ready() 
     assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
     assert engine.name == 'torch (fast in preparation)'
     fast.may_prepare.set()
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
     engine.run(image(SMALL))
     assert engine.name == 'fast'
     fast.may_prepare.clear()
@@ -129,7 +128,7 @@ def test_only_the_latest_of_the_sizes_that_came_meanwhile_is_prepared() -> None:
     for size in (SMALL, (96, 96), (128, 96), LARGE, LARGE):
         engine.run(image(size))
     fast.may_prepare.set()
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
     assert fast.prepared == [SMALL, LARGE]
     engine.close()
 
@@ -145,7 +144,7 @@ def test_torch_keeps_serving_when_the_fast_engine_cannot_be_trusted(
     engine = switching(fast)
     for _ in range(3):
         assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
-        assert engine.wait_until_prepared(10)
+        assert engine.wait_until_prepared(60)
     assert re.search(says, engine.name)
     engine.close()
 
@@ -162,10 +161,10 @@ def test_a_size_that_was_forgotten_is_prepared_again() -> None:
     fast.may_prepare.set()
     engine = switching(fast)
     engine.run(image(SMALL))
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
     fast.forget(SMALL)
     assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
     engine.run(image(SMALL))
     assert engine.name == 'fast'
     engine.close()
@@ -205,7 +204,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def serve(engine: SwitchingEngine) -> None:
     """Run an image as the reference does, and wait for what it may have started."""
     assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
 
 
 def test_a_preparation_that_was_killed_is_tried_again_but_not_at_once(clock: Clock) -> None:
@@ -273,7 +272,7 @@ class OneAtATime(Fake):
         try:
             if threading.current_thread() is not threading.main_thread():
                 self.checking.set()
-                assert self.may_check.wait(10)
+                assert self.may_check.wait(60)
             return super().run(image_B3HW)
         finally:
             self._busy.release()
@@ -283,16 +282,16 @@ def test_a_size_that_is_prepared_again_does_not_serve_before_it_is_checked() -> 
     fast = OneAtATime()
     engine = switching(fast)
     engine.run(image(SMALL))
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
     fast.forget(SMALL)
     fast.may_check.clear()
     fast.checking.clear()
     engine.run(image(SMALL))
-    assert fast.checking.wait(10)
+    assert fast.checking.wait(60)
     assert engine.run(image(SMALL)).scale_m == pytest.approx(100)
     assert engine.name == 'torch (fast in preparation)'
     fast.may_check.set()
-    assert engine.wait_until_prepared(10)
+    assert engine.wait_until_prepared(60)
     engine.run(image(SMALL))
     assert engine.name == 'fast'
     engine.close()
@@ -309,7 +308,8 @@ def beside(model_file: Path) -> Iterator[Predictor]:
 def test_no_image_waits_for_a_conversion_and_depth_stays_the_same(
         beside: Predictor, torch_predictor: Predictor, rgb: Rgb) -> None:
     torch_s, beside_s, said = [], [], []
-    deadline_s = time.monotonic() + 200
+    began_s = time.monotonic()
+    deadline_s = began_s + 200
     # In turn, so that whatever else runs on this machine slows both alike.
     while beside.engine != 'openvino':
         assert time.monotonic() < deadline_s
@@ -321,8 +321,10 @@ def test_no_image_waits_for_a_conversion_and_depth_stays_the_same(
         torch_s.append(middle_s - start_s)
         assert beside.engine in ('openvino', 'torch (openvino in preparation)')
     assert len(said) > 3, 'the first images were not served by PyTorch'
-    assert max(beside_s) < 5 * max(torch_s)
     assert float(np.median(beside_s)) < 2 * float(np.median(torch_s))
+    assert np.percentile(beside_s, 90) < 5 * np.percentile(torch_s, 90)
+    # Anything may hold up a single one for a moment, but not for as long as the conversion takes.
+    assert max(beside_s) < 0.5 * (time.monotonic() - began_s)
     for depth_m in (said[0], said[-1]):
         np.testing.assert_allclose(depth_m, expected.depth_m, rtol=1e-3)
 
@@ -338,25 +340,23 @@ def test_images_of_several_cameras_need_no_conversion_of_their_own(
             said.depth_m, torch_predictor.infer(image_of).depth_m, rtol=1e-3)
 
 
-def test_closing_ends_a_conversion_within_a_second(model_file: Path) -> None:
+def test_closing_ends_a_conversion_however_long_it_would_take(
+        model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip('openvino', reason='OpenVINO is optional')
+    start = subprocess.Popen
+    endless = [sys.executable, '-c', 'import time; time.sleep(1000)']
+    monkeypatch.setattr(subprocess, 'Popen',
+                        lambda _command, **options: start(endless, **options))
+    others = set(_children())
     predictor = Predictor(str(model_file), background=True)
     # A thread starts the process, after the predictor is ready.
-    deadline_s = time.monotonic() + 10
-    while not _children():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
-    # On a busy machine the collector alone takes long.
-    start_s = time.monotonic()
-    gc.collect()
-    collect_s = time.monotonic() - start_s
+    _until(lambda: set(_children()) - others)
     start_s = time.monotonic()
     predictor.close()
-    assert time.monotonic() - start_s < 1 + 3 * collect_s
-    while _children() and time.monotonic() - start_s < 5:
-        time.sleep(0.02)
-    assert _children() == []
-    assert not [thread for thread in threading.enumerate() if thread.name == 'engine preparation']
+    # On a busy machine the collector alone takes long.
+    assert time.monotonic() - start_s < 20
+    _until(lambda: not set(_children()) - others)
+    _until(lambda: 'engine preparation' not in [each.name for each in threading.enumerate()])
 
 
 def test_a_conversion_ends_with_the_process_that_wanted_it(model_file: Path) -> None:
@@ -448,6 +448,13 @@ def test_a_closed_conversion_is_refused() -> None:
     process.close()
     with pytest.raises(DeviceError, match='given up'):
         process.convert((64, 64))
+
+
+def _until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
 
 
 def _children() -> list[int]:
