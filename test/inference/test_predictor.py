@@ -122,8 +122,9 @@ def test_everything_but_the_network_is_cheap_beside_it(
     network_s = least_thread_s(network)
     torch.set_num_threads(threads)
     monkeypatch.setattr(engine, 'run', lambda image: said)
-    # Measured: 0.07 on an AMD EPYC, where the network takes 47 ms of one core.
-    assert least_thread_s(rest) < 0.15 * network_s
+    # Measured: 0.07 on an AMD EPYC, where the network takes 47 ms of one core; 0.05 on one that
+    # takes 90 ms. A loop over the pixels would be more than the network.
+    assert least_thread_s(rest) < 0.25 * network_s
 
 
 @pytest.mark.parametrize(('image', 'says'), [
