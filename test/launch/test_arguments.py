@@ -186,12 +186,12 @@ def run(file: str, **arguments: str) -> tuple[int, str]:
             env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN)}, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True) as process:
         try:
-            text, _nothing = process.communicate(timeout=60)
+            text, _nothing = process.communicate(timeout=200)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
     # What launch started is in its process group; the last of it may be about to go.
-    deadline_s = time.monotonic() + 2.0
+    deadline_s = time.monotonic() + 30.0
     while time.monotonic() < deadline_s:
         try:
             os.killpg(process.pid, 0)

@@ -29,11 +29,13 @@ def train(folder: Path, index: Path, processes: int, *arguments: str) -> list[di
         [*command, 'scaledepth_ros.cli', 'train', '--config', folder.parent / 'config.yaml',
          '--data', index, '--output', folder, '--threads', '1', *arguments],
         cwd=ROOT, env={**os.environ, 'OMP_NUM_THREADS': '1'}, capture_output=True, text=True,
-        timeout=120)
+        timeout=280)
     assert run.returncode == 0, run.stdout + run.stderr
     return [json.loads(line) for line in (folder / 'log.jsonl').read_text().splitlines()]
 
 
+# Three processes that load PyTorch, two of them at a time.
+@pytest.mark.timeout(600)
 def test_two_processes_give_the_loss_and_the_weights_of_one(tmp_path: Path) -> None:
     index = write_miniature(tmp_path / 'data')
     # Unknown focal lengths in one of the frames must be aligned in whichever process has it.

@@ -92,7 +92,7 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
             'except CheckpointError as error:\n'
             '    print(error)\n')
     run = subprocess.run(
-        [sys.executable, '-c', code, path], capture_output=True, text=True, timeout=100,
+        [sys.executable, '-c', code, path], capture_output=True, text=True, timeout=250,
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': os.pathsep.join(
             [str(Path(__file__).parent), str(Path(__file__).parents[2])])})
     assert 'a.ckpt could not be written' in run.stdout, run.stderr

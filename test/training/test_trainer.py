@@ -212,12 +212,12 @@ def test_sigterm_leaves_a_checkpoint(index: Path, tmp_path: Path) -> None:
         cwd=Path(trainer_module.__file__).parents[2])
     try:
         log = tmp_path / 'run' / 'log.jsonl'
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 0, err
