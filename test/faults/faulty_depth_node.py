@@ -36,7 +36,7 @@ def _be_hungry() -> None:
 
 FAULTS = {'fails': _fail, 'out of memory': _run_out_of_memory, 'hungry': _be_hungry,
           'slow': lambda: time.sleep(0.3), 'slow once': lambda: time.sleep(4.0),
-          'stuck': lambda: time.sleep(60.0), 'not a number': lambda: None, '': lambda: None}
+          'stuck': lambda: time.sleep(600.0), 'not a number': lambda: None, '': lambda: None}
 
 
 class FaultyDepth(KnownDepth):

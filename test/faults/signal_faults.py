@@ -14,7 +14,7 @@ from ros_harness import signal_until_it_ends
 from shared_memory import shared_memory_of
 
 # It waits for an inference for 0.7 s, and a busy machine may add to that. Who waits for the end of
-# the inference waits for a minute.
+# the inference waits for minutes.
 _LONGEST_S = 5.0
 
 

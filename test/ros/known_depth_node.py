@@ -5,9 +5,9 @@ The depth node with a network whose answer is known, for tests of everything aro
 
 Depth is ``row + column / 100`` metres, so that any mix-up of pixels shows; row 0 is 0 and pixel
 (1, 0) is NaN. The parameter ``model`` chooses the behaviour: 'known', 'slow' (0.3 s a frame),
-'stuck' (a frame takes a minute), 'failing' (every third frame raises), 'missing' (cannot be
-loaded), 'loading' (takes a minute to load), 'large' (holds 200 MB), 'floor' (a floor 1 m below a
-level camera and a wall, all at 1.25 times its distance).
+'stuck' (a frame takes ten minutes), 'failing' (every third frame raises), 'missing' (cannot be
+loaded), 'loading' (takes ten minutes to load), 'large' (holds 200 MB), 'floor' (a floor 1 m below
+a level camera and a wall, all at 1.25 times its distance).
 """
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class KnownDepth:
         if self._behaviour == 'missing':
             raise CheckpointError('weights file /nowhere.safetensors does not exist')
         if self._behaviour == 'loading':
-            time.sleep(60)
+            time.sleep(600)
         self._held = np.ones(200_000_000 if self._behaviour == 'large' else 0, np.uint8)
 
     def warm_up(self, height: int, width: int) -> None:
@@ -78,7 +78,7 @@ class KnownDepth:
     def infer(self, rgb: Any, camera: Any = None) -> Output:
         """Return the known depth at the size of the image."""
         self._count += 1
-        time.sleep({'slow': 0.3, 'stuck': 60.0}.get(self._behaviour, 0.0))
+        time.sleep({'slow': 0.3, 'stuck': 600.0}.get(self._behaviour, 0.0))
         if self._behaviour == 'failing' and self._count % 3 == 0:
             raise MemoryError('out of memory')
         if self._behaviour == 'floor':

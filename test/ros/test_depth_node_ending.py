@@ -21,13 +21,13 @@ from scaledepth_ros.ros.network import warmed_up
 
 pytestmark = pytest.mark.ros
 OK = DiagnosticStatus.OK
-# Much less than the minute that an inference takes, and than a cleanup waits for it; much more
-# than a busy machine adds.
+# Much less than the inference takes, and than a cleanup waits for it; much more than a busy
+# machine adds.
 SOON_S = 5.0
 
 
 def stuck_in_an_inference(start, join):
-    """Return a node whose network has been given an image that takes a minute, and a peer."""
+    """Return a node whose network has been given an image that takes ten minutes, and a peer."""
     process = start(model='stuck')
     peer = join(('depth/image',))
     peer.wait_for_outputs()
