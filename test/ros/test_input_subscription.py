@@ -42,7 +42,7 @@ def hear(node: Node, callback: Callable[[CameraInfo], None]) -> list[Exception]:
     publisher = node.create_publisher(CameraInfo, '/words', 1)
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
-    deadline_s = time.monotonic() + 20.0
+    deadline_s = time.monotonic() + 60.0
     try:
         while not calls and time.monotonic() < deadline_s:
             publisher.publish(CameraInfo(distortion_model='word'))
@@ -99,7 +99,7 @@ class Conversation:
         message.header.stamp.sec = number
         self.publisher.publish(message)
 
-    def listen_for(self, number: int, timeout_s: float = 10.0) -> bool:
+    def listen_for(self, number: int, timeout_s: float = 60.0) -> bool:
         """Run the callbacks until this message has come; return whether it has."""
         deadline_s = time.monotonic() + timeout_s
         while number not in self.heard and time.monotonic() < deadline_s:
@@ -108,7 +108,7 @@ class Conversation:
 
     def follow_until(self, reliability: str) -> None:
         """Wait until the publishers that are there now ask for a reliability."""
-        deadline_s = time.monotonic() + 10.0
+        deadline_s = time.monotonic() + 60.0
         while self.subscription.reliability != reliability:
             assert time.monotonic() < deadline_s, f'still not {reliability}'
             self.subscription.follow_publishers()
@@ -121,7 +121,7 @@ def test_nothing_is_lost_or_heard_twice_while_publishers_come_and_go(node: Node)
     talk.subscription.open()
     number = 0
     assert talk.subscription.reliability == 'reliable'
-    deadline_s = time.monotonic() + 10.0
+    deadline_s = time.monotonic() + 60.0
     while not talk.heard:
         assert time.monotonic() < deadline_s, 'nothing was heard'
         talk.say(number)
@@ -159,7 +159,7 @@ def test_the_former_subscription_goes_when_the_new_one_has_heard_or_had_time_to(
         depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT))
     talk.follow_until('best_effort')
     assert subscriptions() == before + 2
-    deadline_s = time.monotonic() + 10.0
+    deadline_s = time.monotonic() + 60.0
     while subscriptions() != before + 1:
         assert time.monotonic() < deadline_s, 'the former subscription stays'
         talk.say(1)
@@ -168,7 +168,7 @@ def test_the_former_subscription_goes_when_the_new_one_has_heard_or_had_time_to(
     node.destroy_publisher(other)
     talk.follow_until('reliable')
     assert subscriptions() == before + 2
-    deadline_s = time.monotonic() + 10.0
+    deadline_s = time.monotonic() + 60.0
     while subscriptions() != before + 1:
         assert time.monotonic() < deadline_s, 'the former subscription stays'
         talk.subscription.follow_publishers()
@@ -195,7 +195,7 @@ def test_a_subscription_that_cannot_be_replaced_stays_until_it_can(
         patch.setattr(input_subscription, '_DISCOVERY_S', -1.0)
         with pytest.raises(MemoryError):
             talk.subscription.follow_publishers()
-        number, deadline_s = 0, time.monotonic() + 10.0
+        number, deadline_s = 0, time.monotonic() + 60.0
         while not talk.heard:
             assert time.monotonic() < deadline_s, 'nothing was heard'
             number += 1
@@ -213,14 +213,14 @@ def test_what_is_latched_under_an_old_stamp_is_heard_again(node: Node) -> None:
     latching.publish(CameraInfo(width=2))
     # Another publisher latches nothing, so the subscription cannot ask for what is latched.
     talk.subscription.open()
-    deadline_s = time.monotonic() + 10.0
+    deadline_s = time.monotonic() + 60.0
     while 1 not in talk.heard:
         assert time.monotonic() < deadline_s, 'nothing was heard'
         talk.publisher.publish(CameraInfo(width=1))
         talk.executor.spin_once(timeout_sec=0.1)
     assert 2 not in talk.heard
     node.destroy_publisher(talk.publisher)
-    deadline_s = time.monotonic() + 10.0
+    deadline_s = time.monotonic() + 60.0
     while 2 not in talk.heard:
         assert time.monotonic() < deadline_s, f'heard only {set(talk.heard)}'
         talk.subscription.follow_publishers()
