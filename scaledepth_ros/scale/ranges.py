@@ -147,13 +147,17 @@ def _log_factors(points_m: Points, camera: CameraModel,
     z_m = points[seen, 2]
     columns, rows = column[seen].astype(np.intp), row[seen].astype(np.intp)
     reach = max(1, round(width / _EDGE_WIDTH_PX))
-    steps = np.array([-reach, 0, reach])
-    around = depth_m[np.clip(rows[:, None, None] + steps[:, None], 0, height - 1),
-                     np.clip(columns[:, None, None] + steps, 0, width - 1)].reshape(-1, 9)
+    depth = depth_m[rows, columns]
+    least, most = depth, depth
+    for row_step in (-reach, 0, reach):
+        row_there = np.clip(rows + row_step, 0, height - 1)
+        for column_step in (-reach, 0, reach):
+            there = depth_m[row_there, np.clip(columns + column_step, 0, width - 1)]
+            # These keep what is not a number, unlike fmin and fmax.
+            least, most = np.minimum(least, there), np.maximum(most, there)
     with np.errstate(divide='ignore', invalid='ignore'):
-        log_around = np.log(around)
         # Also false where any of them is unknown.
-        smooth = log_around.max(axis=1) - log_around.min(axis=1) < _EDGE
+        smooth = (least > 0.0) & (np.log(most / least) < _EDGE)
     log_factor: npt.NDArray[np.float32] = (
-        np.log(z_m[smooth]) - log_around[smooth, 4]).astype(np.float32)
+        np.log(z_m[smooth]) - np.log(depth[smooth])).astype(np.float32)
     return log_factor
