@@ -36,7 +36,7 @@ from scaledepth_ros.errors import ScaleDepthError  # noqa: E402
 from scaledepth_ros.evaluation.evaluate import measurable  # noqa: E402
 from scaledepth_ros.evaluation.metrics import depth_metrics, log_scale_offset  # noqa: E402
 from scaledepth_ros.inference.predictor import Predictor  # noqa: E402
-from scaledepth_ros.scale.anchor import ScaleAnchor  # noqa: E402
+from scaledepth_ros.scale.anchor import CORRELATION_S, ScaleAnchor  # noqa: E402
 from scaledepth_ros.scale.ground_plane import FloorView  # noqa: E402
 from scaledepth_ros.scale.ranges import measure_points  # noqa: E402
 from scaledepth_ros.scale.tracker import ScaleTracker  # noqa: E402
@@ -48,7 +48,7 @@ POINTS, TRIALS = 3000, 1000
 FARTHEST_M = 15.0
 # Correlation time of the anchor and time constant of the filter, in seconds.
 SETTINGS = {'network': (None, 0.0), 'smoothed 0.2 s': (None, 0.2), 'smoothed 1 s': (None, 1.0),
-            'floor': (20.0, 0.0), 'floor, smoothed 0.2 s': (20.0, 0.2)}
+            'floor': (CORRELATION_S, 0.0), 'floor, smoothed 0.2 s': (CORRELATION_S, 0.2)}
 
 
 @dataclass
@@ -130,7 +130,7 @@ def measure(frames, predictor):
             measurement = compare(depth_m)
             if measurement is None:
                 continue
-            factor = math.exp(ScaleAnchor(20.0).update(0.0, measurement).log_factor)
+            factor = math.exp(ScaleAnchor(CORRELATION_S).update(0.0, measurement).log_factor)
             rows[info.domain, anchor].append(Row(
                 info.scene, numbers(depth_m, truth_m), numbers(depth_m * factor, truth_m)))
     return {(domain, anchor): (rows[domain, anchor], count[domain], could_see[domain, anchor])

@@ -35,6 +35,7 @@ from scaledepth_ros.errors import ConfigError, ImageError, ScaleDepthError, Sour
 from scaledepth_ros.image_source import open_source
 from scaledepth_ros.laser_scan import camera_pose
 from scaledepth_ros.pointcloud import depth_to_points, known_mask
+from scaledepth_ros.scale.anchor import CORRELATION_S
 from scaledepth_ros.scale.tracker import ScaleTracker
 from scaledepth_ros.source_options import ImageSource, SourceFrame
 from scaledepth_ros.visualization import write_picture, write_pixels, write_ply
@@ -46,9 +47,6 @@ _MAX_PNG_DEPTH_M = 65.535
 _USUAL_FOV_DEG = (2.0, 150.0)
 _COLUMNS = ('name', 'time_s', 'width', 'height', 'median_m', 'scale_m', 'scale_factor', 'scene',
             'finite_share', 'beyond_png_share', 'inference_ms', 'abs_rel', 'd1', 'rmse')
-
-# As the parameter scale_anchor_time_s of the node.
-_CORRELATION_S = 20.0
 
 _logger = logging.getLogger(__name__)
 
@@ -166,7 +164,7 @@ class _Floor:
         else:
             self._pose = camera_pose(args.camera_height, pitch_deg=args.camera_pitch,
                                      roll_deg=args.camera_roll)
-        self._tracker = ScaleTracker(_CORRELATION_S)
+        self._tracker = ScaleTracker(CORRELATION_S)
 
     def scaled(self, frame: SourceFrame, output: Any) -> tuple[Any, float]:
         """Return the output at its final scale, and the factor that brought it there."""
@@ -174,7 +172,7 @@ class _Floor:
             return output, 1.0
         if frame.time_s is None:
             # Images that are no sequence say nothing about each other.
-            self._tracker = ScaleTracker(_CORRELATION_S)
+            self._tracker = ScaleTracker(CORRELATION_S)
         factor = self._tracker.update(frame.time_s or 0.0, float(output.scale_m), output.depth_m,
                                       frame.camera, self._pose).factor
         return output.rescaled(factor), factor

@@ -15,6 +15,7 @@ import re
 from typing import Any
 
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.scale.anchor import CORRELATION_S
 
 ANY_TIME = 'any time'
 WHEN_UNCONFIGURED = 'while unconfigured'
@@ -132,8 +133,8 @@ class DepthParameters:
         'ranges, what anchor/scan (sensor_msgs/LaserScan), anchor/points (PointCloud2) or '
         'anchor/range (Range) measure.', choices=('none', 'floor', 'ranges'))
     scale_anchor_time_s: float = _parameter(
-        20.0, 'How long a correction is believed without a new measurement [s]; then it fades.',
-        minimum=0.1, maximum=3600.0)
+        CORRELATION_S, 'How long a correction is believed without a new measurement [s]; then it '
+        'fades.', minimum=0.1, maximum=3600.0)
     scale_time_constant_s: float = _parameter(
         0.0, 'Smooths the scale over time [s]; 0 for each frame on its own. A change by more '
         'than a factor of 1.3 comes through at once.', minimum=0.0, maximum=60.0)

@@ -17,7 +17,7 @@ from scaledepth_ros.errors import ConfigError, ScaleDepthError
 from scaledepth_ros.ros.camera_pose import TfPose
 from scaledepth_ros.ros.input_subscription import InputSubscription
 from scaledepth_ros.ros.range_messages import cloud_points, Points, range_points, scan_points
-from scaledepth_ros.scale.ground_plane import ScaleMeasurement
+from scaledepth_ros.scale.agreement import ScaleMeasurement
 from scaledepth_ros.scale.ranges import measure_cone, measure_points
 from sensor_msgs.msg import LaserScan, PointCloud2, Range
 

@@ -7,12 +7,9 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.scale.ranges import cone_points
+from scaledepth_ros.scale.ranges import cone_points, Points
 from sensor_msgs.msg import PointField
-
-Points = npt.NDArray[np.float64]
 
 # A cloud has far more points than it takes to find one factor.
 _MAX_POINTS = 10_000

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import math
 
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.scale.ground_plane import ScaleMeasurement
+from scaledepth_ros.scale.agreement import ScaleMeasurement
 
+CORRELATION_S = 20.0
+"""How long the factor of a place keeps its value, unless somebody knows better."""
 # How far the network's scale is off, before anything is known: the mean scale error of `lite` in
 # rooms that it does not know is 0.19 (see its model card).
 _PRIOR_SIGMA = 0.25

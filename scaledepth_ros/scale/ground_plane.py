@@ -10,55 +10,27 @@ a pixel asks for is larger and scattered. The floor is therefore the lowest fact
 pixels agree, at several distances: a wall agrees with itself at one distance only.
 """
 
-from dataclasses import dataclass
 import math
 
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.errors import ConfigError, ImageError
+from scaledepth_ros.scale.agreement import agreements, ScaleMeasurement
 
 # Flatter rays hit the floor where one degree of pitch is more than a seventh of the distance.
 _MIN_DEPRESSION_RAD = math.radians(7.0)
 # Enough for the statistics, and a fraction of a millisecond.
 _MAX_SAMPLES = 6000
 _MIN_SAMPLES = 100
-# Logarithms of factors: how finely they are counted, how far depth of one floor scatters, and what
-# counts as agreement.
-_BIN = 0.02
-_KERNEL_SIGMA = 0.06
-_AGREEMENT = 0.15
-# Of the pixels that look down, this share must agree, over this span of log distance (or half of
-# what the view offers, where that is less), and closely: what lies between a floor and a table top
-# is spread. Where more than a few pixels lie below, it is the table top.
-_MIN_SHARE = 0.3
+# Those that agree must span so much of log distance, or half of what the view offers, where that
+# is less. Where more than a few pixels lie below, it is no floor but a table top.
 _MIN_SPAN = 0.3
-_MAX_SPREAD = 0.065
 _MAX_BELOW = 0.08
 # Of a line through log factor over log distance, within so much of the factor: 0 for a floor, 1
 # for a wall. Over too short a span it cannot be told, and a steep view has no longer one.
 _MAX_SLOPE = 0.45
 _SLOPE_WINDOW = 0.3
 _LEAST_SLOPE_SPAN = 0.15
-# A smaller bump below the floor's is noise.
-_MIN_PEAK = 0.3
-# Beyond this the pose is wrong, or what was found is no floor.
-LARGEST_FACTOR = 2.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScaleMeasurement:
-    """
-    What one frame says about the scale of its depth.
-
-    Attributes:
-        log_factor: Natural logarithm of the factor that corrects the depth.
-        spread: Median absolute deviation of it among the pixels that agree.
-        share: Which part of the pixels that could see the floor agree.
-    """
-
-    log_factor: float
-    spread: float
-    share: float
 
 
 class FloorView:
@@ -130,16 +102,10 @@ class FloorView:
             return None
         log_floor = self._log_floor[known]
         log_factor = log_floor - np.log(sampled[known])
-        for peak in factor_peaks(log_factor):
-            agree = np.abs(log_factor - peak) < _AGREEMENT
-            share = float(agree.mean())
-            if (share < _MIN_SHARE or _span(log_floor[agree]) < self._least_span
-                    or (log_factor < peak - _AGREEMENT).mean() > _MAX_BELOW):
-                continue
-            middle = float(np.median(log_factor[agree]))
-            spread = float(np.median(np.abs(log_factor[agree] - middle)))
-            if spread <= _MAX_SPREAD and not _is_wall(log_floor, log_factor - middle):
-                return ScaleMeasurement(log_factor=middle, spread=spread, share=share)
+        for measurement, agree in agreements(log_factor, _MAX_BELOW):
+            if (_span(log_floor[agree]) >= self._least_span
+                    and not _is_wall(log_floor, log_factor - measurement.log_factor)):
+                return measurement
         return None
 
 
@@ -155,20 +121,3 @@ def _is_wall(log_floor: npt.NDArray[np.float32], residual: npt.NDArray[np.float3
 def _span(values: npt.NDArray[np.float32]) -> float:
     low, high = np.quantile(values, (0.05, 0.95))
     return float(high - low)
-
-
-def factor_peaks(log_factor: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Return the maxima of the smoothed histogram, the lowest factor first."""
-    limit = math.log(LARGEST_FACTOR)
-    margin = 3.0 * _KERNEL_SIGMA
-    count = round(2.0 * (limit + margin) / _BIN)
-    counts, edges = np.histogram(log_factor, count, (-limit - margin, limit + margin))
-    steps = np.arange(-round(margin / _BIN), round(margin / _BIN) + 1)
-    kernel = np.exp(-0.5 * (steps * _BIN / _KERNEL_SIGMA) ** 2)
-    smooth = np.convolve(counts, kernel / kernel.sum(), mode='same')
-    centres = 0.5 * (edges[:-1] + edges[1:])
-    inner = smooth[1:-1]
-    is_peak = ((inner >= smooth[:-2]) & (inner > smooth[2:]) & (inner > _MIN_PEAK * smooth.max())
-               & (np.abs(centres[1:-1]) <= limit))
-    peaks: npt.NDArray[np.float64] = centres[1:-1][is_peak]
-    return peaks

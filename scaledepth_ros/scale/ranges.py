@@ -19,18 +19,20 @@ import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ImageError
-from scaledepth_ros.scale.ground_plane import factor_peaks, LARGEST_FACTOR, ScaleMeasurement
+from scaledepth_ros.scale.agreement import (
+    AGREEMENT,
+    agreements,
+    LARGEST_FACTOR,
+    MAX_SPREAD,
+    ScaleMeasurement,
+)
 
 Points = npt.NDArray[np.float64]
 
 # Enough points that they do not agree by chance.
 _MIN_POINTS = 10
-# Logarithms of factors: what counts as agreement, and how closely the points that agree must.
-_AGREEMENT = 0.15
-_MAX_SPREAD = 0.065
-# Of the points, this share must agree, and at most this share may lie nearer than the camera's
-# depth allows: only what is wrong does, such as dust, or depth that is blurred at an edge.
-_MIN_SHARE = 0.3
+# At most this share may lie nearer than the camera's depth allows: only what is wrong does, such
+# as dust, or depth that is blurred at an edge.
 _MAX_BELOW = 0.2
 # Where the logarithm of depth differs by more between neighbours, which of them a point belongs
 # to is chance. Neighbours are a pixel apart in an image of this width.
@@ -66,16 +68,9 @@ def measure_points(points_m: Points, camera: CameraModel,
     log_factor = _log_factors(points_m, camera, depth_m)
     if log_factor.size < _MIN_POINTS:
         return None
-    for peak in factor_peaks(log_factor):
-        agree = np.abs(log_factor - peak) < _AGREEMENT
-        share = float(agree.mean())
-        if (np.count_nonzero(agree) < _MIN_POINTS or share < _MIN_SHARE
-                or (log_factor < peak - _AGREEMENT).mean() > _MAX_BELOW):
-            continue
-        middle = float(np.median(log_factor[agree]))
-        spread = float(np.median(np.abs(log_factor[agree] - middle)))
-        if spread <= _MAX_SPREAD:
-            return ScaleMeasurement(log_factor=middle, spread=spread, share=share)
+    for measurement, agree in agreements(log_factor, _MAX_BELOW):
+        if np.count_nonzero(agree) >= _MIN_POINTS:
+            return measurement
     return None
 
 
@@ -122,10 +117,10 @@ def measure_cone(points_m: Points, camera: CameraModel,
     if log_factor.size == 0 or log_factor.size < _MIN_CONE_SEEN * len(points_m):
         return None
     nearest = float(np.quantile(log_factor, _ECHO_QUANTILE))
-    agree = np.abs(log_factor - nearest) < _AGREEMENT
+    agree = np.abs(log_factor - nearest) < AGREEMENT
     share = float(agree.mean())
     spread = float(np.median(np.abs(log_factor[agree] - np.median(log_factor[agree]))))
-    if share < _MIN_CONE_FILLED or spread > _MAX_SPREAD or abs(nearest) > math.log(LARGEST_FACTOR):
+    if share < _MIN_CONE_FILLED or spread > MAX_SPREAD or abs(nearest) > math.log(LARGEST_FACTOR):
         return None
     return ScaleMeasurement(log_factor=nearest, spread=spread, share=share)
 

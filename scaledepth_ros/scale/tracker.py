@@ -8,8 +8,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.scale.agreement import ScaleMeasurement
 from scaledepth_ros.scale.anchor import ScaleAnchor, ScaleCorrection
-from scaledepth_ros.scale.ground_plane import FloorView, ScaleMeasurement
+from scaledepth_ros.scale.ground_plane import FloorView
 from scaledepth_ros.scale.temporal import ScaleFilter
 
 

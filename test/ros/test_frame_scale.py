@@ -18,7 +18,7 @@ from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.frame_scale import FrameScale, ScaledOutput
 from scaledepth_ros.ros.parameters import DepthParameters
 from scaledepth_ros.ros.range_inputs import RangeScale
-from scaledepth_ros.scale.ground_plane import ScaleMeasurement
+from scaledepth_ros.scale.agreement import ScaleMeasurement
 
 CAMERA = CameraModel(width=64, height=48, fx_px=50.0, fy_px=50.0, cx_px=31.5, cy_px=23.5)
 ANCHORED = DepthParameters(scale_anchor='floor', camera_height_m=1.0)

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.scale.agreement import ScaleMeasurement
 from scaledepth_ros.scale.anchor import ScaleAnchor
-from scaledepth_ros.scale.ground_plane import ScaleMeasurement
 
 
 def measured(log_factor: float) -> ScaleMeasurement:

@@ -12,8 +12,8 @@ from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.laser_scan import camera_pose
 from scaledepth_ros.scale import tracker as module
+from scaledepth_ros.scale.agreement import ScaleMeasurement
 from scaledepth_ros.scale.anchor import ScaleAnchor
-from scaledepth_ros.scale.ground_plane import ScaleMeasurement
 from scaledepth_ros.scale.tracker import ScaleTracker
 
 CAMERA = CameraModel.from_fov(160, 120, 70.0)
