@@ -7,7 +7,8 @@ A pixel that looks down sees the floor at a depth that follows from the camera's
 it does see the floor, that depth is the network's times one factor, the same for all of them.
 Where something stands on the floor it is nearer than the floor behind it, so the factor that such
 a pixel asks for is larger and scattered. The floor is therefore the lowest factor on which many
-pixels agree, at several distances: a wall agrees with itself at one distance only.
+pixels agree, at all distances alike: where a wall is seen instead, the factor grows with the
+distance that the floor would have.
 """
 
 import math
