@@ -44,6 +44,16 @@ PARAMETERS = (
 )
 TABLE = {name: (default, description) for name, default, description in table()}
 
+# Launch arguments that remap a topic of each camera.
+TOPICS = {
+    'image': ('image', 'the camera image'),
+    'camera_info': ('camera_info', 'its sensor_msgs/CameraInfo'),
+    'scan': ('scan', 'the sensor_msgs/LaserScan that the node publishes'),
+    'anchor_points': ('anchor/points', 'a sensor_msgs/PointCloud2 for scale_anchor:=ranges'),
+    'anchor_scan': ('anchor/scan', 'a sensor_msgs/LaserScan for scale_anchor:=ranges'),
+    'anchor_range': ('anchor/range', 'a sensor_msgs/Range for scale_anchor:=ranges'),
+}
+
 
 def parameter_argument(name: str) -> DeclareLaunchArgument:
     """Return the launch argument for a parameter of the node, with the node's own words."""
@@ -52,6 +62,15 @@ def parameter_argument(name: str) -> DeclareLaunchArgument:
     return DeclareLaunchArgument(
         name, default_value='', choices=['', *choices] if choices else None,
         description=f'{description.text} Empty: as in params_file.')
+
+
+def topic_argument(name: str) -> DeclareLaunchArgument:
+    """Return the launch argument for a topic of each camera."""
+    topic, what = TOPICS[name]
+    return DeclareLaunchArgument(
+        name, default_value='',
+        description=f'Topic of {what}, with {{camera}} for the name of the camera if there are '
+                    f'several. Empty: {topic}, or <name>/{topic}.')
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -66,14 +85,7 @@ def arguments() -> list[DeclareLaunchArgument]:
             description='Names of several cameras, separated by commas; their outputs are '
                         '<name>/depth/image, <name>/points, ... Empty: one camera, or as in '
                         'params_file.'),
-        DeclareLaunchArgument(
-            'image', default_value='',
-            description='Topic of the camera image, with {camera} for its name if there are '
-                        'several. Empty: image, or <name>/image.'),
-        DeclareLaunchArgument(
-            'camera_info', default_value='',
-            description='Topic of its sensor_msgs/CameraInfo, likewise. Empty: camera_info, or '
-                        '<name>/camera_info.'),
+        *map(topic_argument, TOPICS),
         DeclareLaunchArgument(
             'namespace', default_value='',
             description='Namespace of the node and of its outputs depth/image, points, ...'),
@@ -128,8 +140,7 @@ def start(context: LaunchContext) -> list[Any]:
         package='scaledepth_ros', executable='depth_node',
         name=LaunchConfiguration('name'), namespace=LaunchConfiguration('namespace'),
         parameters=[ParameterFile(LaunchConfiguration('params_file')), overrides],
-        remappings=[*remappings(context, cameras, 'image'),
-                    *remappings(context, cameras, 'camera_info')],
+        remappings=[each for name in TOPICS for each in remappings(context, cameras, name)],
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level'),
                    *(['--enclave', configurations['enclave']] if configurations['enclave']
                      else [])],
@@ -156,15 +167,15 @@ def parameter_overrides(context: LaunchContext, cameras: list[str]) -> dict[str,
 
 
 def remappings(
-        context: LaunchContext, cameras: list[str], topic: str) -> list[tuple[str, str]]:
-    """Return where each camera publishes a topic."""
-    place = context.launch_configurations[topic]
+        context: LaunchContext, cameras: list[str], name: str) -> list[tuple[str, str]]:
+    """Return where the topic of an argument is for each camera."""
+    place = context.launch_configurations[name]
     if not place:
         return []
     if len(cameras) > 1 and '{camera}' not in place:
-        raise RuntimeError(f'{topic}:={place} would be the same for all of cameras:='
+        raise RuntimeError(f'{name}:={place} would be the same for all of cameras:='
                            f'{",".join(cameras)}; write {{camera}} where the name belongs')
-    return [(f'{camera}/{topic}'.lstrip('/'), place.replace('{camera}', camera))
+    return [(f'{camera}/{TOPICS[name][0]}'.lstrip('/'), place.replace('{camera}', camera))
             for camera in cameras]
 
 

@@ -42,14 +42,22 @@ def merged(below: Any, above: Any) -> Any:
         for name, value in above.items()}}
 
 
-def in_namespace(costmaps: Any, namespace: str) -> Any:
-    """Return the costmaps with the topics of their sources in the namespace of depth_node."""
+def placed(costmaps: Any, namespace: str, scan: str) -> Any:
+    """Return the costmaps with their sources in the namespace, and camera_scan where scan is."""
     if not isinstance(costmaps, dict):
         return costmaps
-    moved = {name: in_namespace(value, namespace) for name, value in costmaps.items()}
-    if namespace and 'data_type' in moved:
-        moved['topic'] = f'/{namespace.strip("/")}{moved["topic"]}'
+    moved = {name: placed(value, namespace, scan) for name, value in costmaps.items()}
+    if scan and 'camera_scan' in moved:
+        moved['camera_scan'] = {**moved['camera_scan'], 'topic': in_namespace(scan, namespace)}
+    if 'data_type' in moved:
+        moved['topic'] = in_namespace(moved['topic'].lstrip('/'), namespace)
     return moved
+
+
+def in_namespace(topic: str, namespace: str) -> str:
+    """Return the full name of a topic."""
+    return topic if topic.startswith('/') else '/'.join(
+        ('', *filter(None, (namespace.strip('/'), topic))))
 
 
 def read(name: str, path: str) -> Any:
@@ -71,8 +79,9 @@ def merge(context: LaunchContext) -> list[Any]:
     configurations = context.launch_configurations
     # Raises if it is not installed.
     FindPackageShare('nav2_bringup').perform(context)
-    costmaps = in_namespace(
-        read('costmaps', configurations['costmaps']), configurations.get('namespace', ''))
+    costmaps = placed(
+        read('costmaps', configurations['costmaps']), configurations.get('namespace', ''),
+        configurations.get('scan', ''))
     content = merged(read('nav2_params', configurations['nav2_params']), costmaps)
     with tempfile.NamedTemporaryFile(
             'w', prefix='nav2_params_', suffix='.yaml', delete=False) as file:

@@ -140,7 +140,7 @@ class RangeInputs:
                 self._subscribed = True
             for each in self._inputs:
                 each.follow_publishers()
-            self._setup_problem = None
+            self._setup_problem = self._own_output()
         except Exception as error:
             # Depth is worth more than its scale, and the next call may succeed.
             if self._node.context.ok():
@@ -179,7 +179,7 @@ class RangeInputs:
         problems.append(self._unmatched(stamp_ns, found, matched=bool(fitting)))
         result = None, ''
         for each in _SENSORS:
-            if each not in fitting or result[0] is not None:
+            if each not in fitting or each in self._own or result[0] is not None:
                 continue
             topic = self._topics[each]
             try:
@@ -225,6 +225,19 @@ class RangeInputs:
             f'the nearest message on {self._topics[each]} is {abs(apart_s):.1f} s '
             f'{"older" if apart_s > 0.0 else "newer"} than the image; does it still come, and on '
             'the clock of the camera?')
+
+    def _own_output(self) -> ConfigError | None:
+        """Return what is wrong if the node would tie its depth to its own depth."""
+        own = self._node.get_name(), self._node.get_namespace()
+        self._own = {
+            each for each, topic in self._topics.items()
+            for info in self._node.get_publishers_info_by_topic(topic)
+            if (info.node_name, info.node_namespace) == own}
+        if not self._own:
+            return None
+        topics = ', '.join(self._topics[each] for each in _SENSORS if each in self._own)
+        return ConfigError(f'{topics} is what this node publishes itself, from depth; remap scan '
+                           'or points of the node, or take another sensor')
 
     def _silence_text(self) -> str:
         for each, topic in self._topics.items():
@@ -276,6 +289,7 @@ class RangeInputs:
             self._kept: dict[_Sensor, deque[_Reading]] = {}
             self._failures: dict[_Sensor, ConfigError] = {}
         self._setup_problem: ConfigError | None = None
+        self._own: set[_Sensor] = set()
         self._tf_problem: ConfigError | None = None
         self._tf_wanted = ''
         self._unmatched_s: float | None = None

@@ -45,8 +45,8 @@ def context_with(**arguments):
     """Return a launch context as depth.launch.py finds it."""
     context = launch.LaunchContext()
     context.launch_configurations.update({
-        **dict.fromkeys(DEPTH.PARAMETERS, ''), 'use_sim_time': '', 'cameras': '', 'image': '',
-        'camera_info': '', 'large_data': 'true', 'enclave': '', 'rviz': 'false',
+        **dict.fromkeys((*DEPTH.PARAMETERS, *DEPTH.TOPICS), ''), 'use_sim_time': '',
+        'cameras': '', 'large_data': 'true', 'enclave': '', 'rviz': 'false',
         'params_file': str(PACKAGE_ROOT / 'config' / 'depth.yaml'), **arguments})
     return context
 
@@ -104,7 +104,7 @@ def test_every_argument_is_described(path):
     description = load(path).generate_launch_description()
     # As `ros2 launch --show-args` does: with those of the files that it includes.
     arguments = description.get_launch_arguments()
-    assert {*DEPTH.PARAMETERS, 'params_file', 'image'} <= {each.name for each in arguments}
+    assert {*DEPTH.PARAMETERS, *DEPTH.TOPICS, 'params_file'} <= {each.name for each in arguments}
     for argument in arguments:
         assert argument.description not in ('', 'no description given'), argument.name
         assert argument.default_value is not None, argument.name
@@ -146,6 +146,18 @@ def test_remappings_of_several_cameras():
     assert DEPTH.remappings(context, [''], 'image') == [('image', '/camera/image_raw')]
 
 
+def test_every_topic_that_a_robot_already_has_can_be_remapped():
+    context = launch.LaunchContext()
+    context.launch_configurations.update(
+        scan='/camera_scan', anchor_scan='/{camera}/lidar', anchor_points='',
+        anchor_range='/sonar')
+    assert DEPTH.remappings(context, [''], 'scan') == [('scan', '/camera_scan')]
+    assert DEPTH.remappings(context, ['front'], 'anchor_scan') == [
+        ('front/anchor/scan', '/front/lidar')]
+    assert DEPTH.remappings(context, [''], 'anchor_points') == []
+    assert DEPTH.remappings(context, [''], 'anchor_range') == [('anchor/range', '/sonar')]
+
+
 @pytest.mark.parametrize(('name', 'text', 'value'), [
     ('autostart', 'false', False), ('max_rate_hz', '10', 10.0), ('model', 'nk', 'nk'),
     ('camera_height_m', '1', 1.0), ('weights', '1', '1'), ('point_stride', '4', 4)])
@@ -166,6 +178,21 @@ def test_costmaps_take_the_place_of_those_of_the_robot():
     assert NAVIGATION.merged(below, above) == {
         'a': {'x': 1, 'y': {'p': 1, 'q': [3]}, 'z': 4}, 'b': 2}
     assert below['a']['y']['q'] == [1, 2]
+
+
+@pytest.mark.parametrize(('namespace', 'scan', 'topic'), [
+    ('', '', '/scan'), ('robot', '', '/robot/scan'), ('/robot/', '', '/robot/scan'),
+    ('', '/camera_scan', '/camera_scan'), ('robot', '/camera_scan', '/camera_scan'),
+    ('robot', 'camera_scan', '/robot/camera_scan'), ('', 'camera_scan', '/camera_scan')])
+def test_costmaps_find_the_scan_of_the_camera(namespace, scan, topic):
+    lidar = {'data_type': 'LaserScan', 'topic': '/scan'}
+    layer = {'observation_sources': 'lidar camera_scan', 'lidar': lidar, 'camera_scan': {**lidar}}
+    moved = NAVIGATION.placed({'local_costmap': {'obstacle_layer': layer}}, namespace, scan)
+    sources = moved['local_costmap']['obstacle_layer']
+    assert sources['camera_scan']['topic'] == topic
+    assert sources['lidar']['topic'] == ('/robot/scan' if namespace else '/scan')
+    assert sources['observation_sources'] == 'lidar camera_scan'
+    assert layer['camera_scan']['topic'] == '/scan'
 
 
 def run(file: str, **arguments: str) -> tuple[int, str]:
@@ -214,6 +241,8 @@ def run(file: str, **arguments: str) -> tuple[int, str]:
     ('depth', {'cameras': 'front door'}, "cameras names 'front door'; expected letters"),
     ('depth', {'cameras': 'a,b', 'image': '/image_raw'},
      'image:=/image_raw would be the same for all of cameras:=a,b; write {camera} where'),
+    ('depth', {'cameras': 'a,b', 'scan': '/camera_scan'},
+     'scan:=/camera_scan would be the same for all of cameras:=a,b'),
     ('depth', {'params_file': '/no/such.yaml'}, 'params_file:=/no/such.yaml is not a file'),
     ('two_cameras', {'camera_pose': 'gps'}, 'provided value "gps" is not valid'),
     ('two_cameras', {'image': '/image_raw'}, 'write {camera} where the name belongs'),

@@ -63,6 +63,7 @@ class Node:
     def __init__(self) -> None:
         self.subscriptions: dict[str, Subscription] = {}
         self.types: dict[str, str] = {}
+        self.publisher = 'driver', '/'
         self.unopened = ''
         self.context = SimpleNamespace(ok=lambda: True)
 
@@ -70,7 +71,15 @@ class Node:
         return f'/{name}'
 
     def get_publishers_info_by_topic(self, topic: str) -> list[Any]:
-        return [SimpleNamespace(topic_type=self.types[topic])] if topic in self.types else []
+        name, namespace = self.publisher
+        return [SimpleNamespace(topic_type=self.types[topic], node_name=name,
+                                node_namespace=namespace)] if topic in self.types else []
+
+    def get_name(self) -> str:
+        return 'depth'
+
+    def get_namespace(self) -> str:
+        return '/robot'
 
     def get_clock(self) -> Any:
         return SimpleNamespace(create_jump_callback=lambda *_, **__: SimpleNamespace(
@@ -288,6 +297,20 @@ def test_silence_is_named_after_a_while(
     # Patience begins anew.
     node.subscriptions[POINTS].send(cloud(5.0))
     assert said(1.0) == 'None'
+
+
+def test_own_cloud_is_not_believed(node: Node, inputs: RangeInputs) -> None:
+    node.types[POINTS] = 'sensor_msgs/msg/PointCloud2'
+    for publisher, believed in ((('depth', '/'), True), (('depth', '/robot'), False),
+                                (('lidar', '/robot'), True)):
+        node.publisher = publisher
+        inputs.follow(wanted=True)
+        node.subscriptions[POINTS].send(cloud())
+        said = measure(inputs)
+        assert (said.measurement is not None) is believed
+        assert (said.problem is None) is believed
+        if not believed:
+            assert f'{POINTS} is what this node publishes itself' in str(said.problem)
 
 
 def test_images_that_are_far_apart_need_no_patience(
