@@ -61,7 +61,7 @@ $(STAMP):
 	  "$$python" -m venv "$(VENV)"
 	fi
 	echo "==> Installing requirements.txt from PyPI into $(VENV): PyTorch, rclpy and Fast DDS, OpenCV"
-	echo "    and tools. About 6 GB on disk; one to several minutes, only this once."
+	echo "    and tools. About 7 GB on disk; one to several minutes, only this once."
 	rm -f "$(VENV)"/.installed-*
 	seconds=$$SECONDS
 	"$(BIN)/python" -m pip install --disable-pip-version-check -r requirements.txt

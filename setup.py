@@ -43,7 +43,7 @@ setup(
     zip_safe=False,
     author='The ScaleDepth ROS authors',
     maintainer='The ScaleDepth ROS authors',
-    maintainer_email='maintainers@users.noreply.b-seed-56c47c92.example',
+    maintainer_email='maintainers@scaledepth-ros.example',
     description='Metric depth and a point cloud from one calibrated camera, with ScaleDepth.',
     license='Apache-2.0',
     entry_points={

@@ -38,9 +38,10 @@ SWITCH = ['true', 'false']
 # Launch arguments that set a parameter of the node. They are empty by default, so that the
 # parameters file is the one place with defaults.
 PARAMETERS = (
-    'autostart', 'model', 'weights', 'device', 'engine', 'precision', 'image_transport',
-    'rectified', 'horizontal_fov_deg', 'max_rate_hz', 'depth_encoding', 'point_stride',
-    'scan_frame_id', 'camera_pose', 'camera_height_m', 'camera_pitch_deg', 'scale_anchor',
+    'autostart', 'model', 'weights', 'device', 'engine', 'precision', 'image_width',
+    'image_height', 'image_transport', 'rectified', 'horizontal_fov_deg', 'max_rate_hz',
+    'depth_encoding', 'point_stride', 'scan_frame_id', 'camera_pose', 'camera_height_m',
+    'camera_pitch_deg', 'scale_anchor',
 )
 TABLE = {name: (default, description) for name, default, description in table()}
 
