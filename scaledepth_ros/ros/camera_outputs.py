@@ -60,28 +60,31 @@ def output_qos(topic: str) -> QoSProfile:
         reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.VOLATILE)
 
 
-def create_publisher(create: Callable[..., Any], message_type: Any, topic: str,
-                     qos: QoSProfile) -> Any:
+def create_publisher(node: LifecycleNode, message_type: Any, topic: str, qos: QoSProfile, *,
+                     managed: bool = True) -> Any:
     """
     Create a publisher whose QoS parameters can override.
 
     Args:
-        create: the method of the node that makes it.
+        node: owns it.
         message_type: what it publishes.
-        topic: fully resolved name.
+        topic: name before remapping; rclpy remaps what it is given.
         qos: what holds if nothing is overridden.
+        managed: it publishes while the node is active only.
 
     Raises:
         ConfigError: an override has a value that does not exist.
 
     """
+    create = node.create_lifecycle_publisher if managed else node.create_publisher
     try:
         return create(message_type, topic, qos,
                       qos_overriding_options=QoSOverridingOptions.with_default_policies())
     except Exception as error:  # rclpy has a type of its own for each way to be wrong
         raise ConfigError(
-            f'qos_overrides.{topic}.publisher: {error}; history is keep_last or keep_all, depth '
-            'a whole number, reliability reliable or best_effort') from error
+            f'qos_overrides.{node.resolve_topic_name(topic)}.publisher: {error}; history is '
+            'keep_last or keep_all, depth a whole number, reliability reliable or best_effort'
+        ) from error
 
 
 @dataclass
@@ -203,11 +206,12 @@ class CameraOutputs:
         return float(valid) / depth.pixels.size, problem
 
     def _create_publisher(self, message_type: Any, prefix: str, topic: str) -> Any:
-        # image_transport names a compressed topic after its base, also when that is remapped.
-        base, slash, suffix = topic.partition('/compressedDepth')
-        name = self._node.resolve_topic_name(prefix + base) + slash + suffix
-        return create_publisher(
-            self._node.create_lifecycle_publisher, message_type, name, output_qos(topic))
+        name = prefix + topic
+        base, extension, _none = name.partition('/compressedDepth')
+        if extension:
+            # image_transport names it after its base, also when that is remapped.
+            name = self._node.resolve_topic_name(base) + extension
+        return create_publisher(self._node, message_type, name, output_qos(topic))
 
     def _buffer(self, name: str, shape: tuple[int, ...], encoding: str) -> DepthImageBuffer:
         buffer = self._images.get(name)

@@ -90,13 +90,12 @@ class CameraStream:
         self._log = log
         prefix = f'{name}/' if name else ''
         self._compressed = parameters().image_transport == 'compressed'
-        image_topic = node.resolve_topic_name(f'{prefix}image')
+        image_topic = f'{prefix}image'
         if self._compressed:
             # The name that image_transport gives it, also after `image` has been remapped.
-            image_topic += '/compressed'
-        info_topic = node.resolve_topic_name(f'{prefix}camera_info')
+            image_topic = node.resolve_topic_name(image_topic) + '/compressed'
         self._info = InputSubscription(
-            node, CameraInfo, info_topic, self._on_camera_info,
+            node, CameraInfo, f'{prefix}camera_info', self._on_camera_info,
             lambda error: self.report(FaultKind.CALIBRATION, error), takes_latched=True)
         self._image = InputSubscription(
             node, CompressedImage if self._compressed else Image, image_topic, self._on_image,
@@ -106,10 +105,10 @@ class CameraStream:
         self.outputs = CameraOutputs(node, prefix, pose_source)
         self.scale = FrameScale(pose_source, self._ranges.measure)
         self._pose_source = pose_source
-        self.health = CameraHealth(name, image_topic)
+        self.health = CameraHealth(name, self._image.topic)
         # When the network was last given an image of this camera.
         self.last_submitted_s = -math.inf
-        self._calibration = CalibrationTracker(info_topic)
+        self._calibration = CalibrationTracker(self._info.topic)
         self._last_info: CameraInfo | None = None
         self._held: tuple[Any, float] | None = None
         self._activation = Activation()

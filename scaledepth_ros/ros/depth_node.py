@@ -70,7 +70,7 @@ class DepthNode(LifecycleNode):
         refuse_impossible_transitions(self)
         # Not a lifecycle publisher: a node that failed to configure has the most to report.
         self._diagnostics_publisher = create_publisher(
-            self.create_publisher, DiagnosticArray, '/diagnostics', QoSProfile(depth=10))
+            self, DiagnosticArray, '/diagnostics', QoSProfile(depth=10), managed=False)
         self._diagnosed_s = 0.0
         self._predictor_factory = predictor_factory
         self._store = ParameterStore(

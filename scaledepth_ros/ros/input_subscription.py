@@ -21,6 +21,7 @@ from typing import Any
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 from scaledepth_ros.errors import ConfigError
 
 AUTO = 'auto'
@@ -44,7 +45,7 @@ class InputSubscription:
             node: owns the subscription and its parameters
                 ``qos_overrides.<topic>.subscription.{history,depth,reliability}``.
             message_type: what to receive; it has a header.
-            topic: fully resolved name.
+            topic: name before remapping.
             callback: gets the messages, in the executor's thread.
             on_error: gets what the callback raises; it would end the node otherwise.
             takes_latched: an old message is as good as a new one, so take what all publishers
@@ -56,7 +57,10 @@ class InputSubscription:
         """
         self._node = node
         self._type = message_type
-        self._topic = topic
+        # rclpy remaps what it is given, so it gets the name that has not been remapped yet: rules
+        # like anchor/scan:=/scan and scan:=/camera_scan must not act one after the other.
+        self._name = topic
+        self._topic = node.resolve_topic_name(topic)
         self._callback = callback
         self._on_error = on_error
         self._takes_latched = takes_latched
@@ -93,7 +97,7 @@ class InputSubscription:
                              durability=durability)
         # First, because where it fails, as for lack of memory, the old one must go on.
         self._subscription = self._node.create_subscription(
-            self._type, self._topic, partial(self._receive, generation), profile)
+            self._type, self._name, partial(self._receive, generation), profile)
         self._policies, self._generation = policies, generation
         self._heard = False
         self._opened_s = time.monotonic()
@@ -145,13 +149,18 @@ class InputSubscription:
             self._last_header = message.header
         return received
 
+    def publishers(self) -> list[TopicEndpointInfo]:
+        """Return what is known of the publishers of the topic."""
+        return self._node.get_publishers_info_by_topic(self._name)
+
     def publisher_count(self) -> int:
         """Return how many publishers the topic has."""
+        # Alone among its kind, this does not remap.
         return self._node.count_publishers(self._topic)
 
     def silence(self) -> str:
         """Return why nothing may be arriving, and what to do about it."""
-        publishers = self._node.get_publishers_info_by_topic(self._topic)
+        publishers = self.publishers()
         if not publishers:
             return 'nobody publishes it; start the camera or remap image'
         wanted = f'sensor_msgs/msg/{self._type.__name__}'
@@ -170,8 +179,7 @@ class InputSubscription:
                 'FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA')
 
     def _wanted_policies(self) -> tuple[QoSReliabilityPolicy, QoSDurabilityPolicy]:
-        offered = [info.qos_profile
-                   for info in self._node.get_publishers_info_by_topic(self._topic)]
+        offered = [info.qos_profile for info in self.publishers()]
         reliability = QoSReliabilityPolicy.BEST_EFFORT
         if self._override != AUTO:
             reliability = _RELIABILITIES[self._override]

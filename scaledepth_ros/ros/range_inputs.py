@@ -96,11 +96,11 @@ class RangeInputs:
 
         """
         self._node = node
-        self._topics = {each: node.resolve_topic_name(prefix + each.suffix) for each in _SENSORS}
-        self._inputs = [
-            InputSubscription(node, each.message_type, topic, partial(self._receive, each),
-                              partial(self._fail, each))
-            for each, topic in self._topics.items()]
+        self._inputs = {
+            each: InputSubscription(node, each.message_type, prefix + each.suffix,
+                                    partial(self._receive, each), partial(self._fail, each))
+            for each in _SENSORS}
+        self._topics = {each: one.topic for each, one in self._inputs.items()}
         self._shared_tf = self._tf = tf
         self._lock = threading.Lock()
         self._active = self._subscribed = False
@@ -135,10 +135,10 @@ class RangeInputs:
             return
         try:
             if not self._subscribed:
-                for each in self._inputs:
+                for each in self._inputs.values():
                     each.open()
                 self._subscribed = True
-            for each in self._inputs:
+            for each in self._inputs.values():
                 each.follow_publishers()
             self._setup_problem = self._own_output()
         except Exception as error:
@@ -230,8 +230,7 @@ class RangeInputs:
         """Return what is wrong if the node would tie its depth to its own depth."""
         own = self._node.get_name(), self._node.get_namespace()
         self._own = {
-            each for each, topic in self._topics.items()
-            for info in self._node.get_publishers_info_by_topic(topic)
+            each for each, one in self._inputs.items() for info in one.publishers()
             if (info.node_name, info.node_namespace) == own}
         if not self._own:
             return None
@@ -240,13 +239,13 @@ class RangeInputs:
                            'or points of the node, or take another sensor')
 
     def _silence_text(self) -> str:
-        for each, topic in self._topics.items():
+        for each, one in self._inputs.items():
             wanted = f'sensor_msgs/msg/{each.message_type.__name__}'
-            types = {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}
+            types = {info.topic_type for info in one.publishers()}
             if types - {wanted}:
-                return f'{topic} carries {", ".join(sorted(types))}, not {wanted}'
+                return f'{one.topic} carries {", ".join(sorted(types))}, not {wanted}'
         names = ', '.join(self._topics.values())
-        if any(each.publisher_count() for each in self._inputs):
+        if any(each.publisher_count() for each in self._inputs.values()):
             return f'nothing arrives on {names}; does the sensor measure?'
         return f'nobody publishes {names}; remap one of them to a range sensor'
 
@@ -281,7 +280,7 @@ class RangeInputs:
 
     def _close_inputs(self) -> None:
         self._subscribed = False
-        for each in self._inputs:
+        for each in self._inputs.values():
             each.close()
 
     def _forget(self) -> None:

@@ -1,6 +1,6 @@
 # Copyright 2026 The ScaleDepth ROS authors
 # SPDX-License-Identifier: Apache-2.0
-"""How many messages of each output wait for a subscriber that is busy."""
+"""The publishers of a camera: their names and queues, and what they say of one frame."""
 from __future__ import annotations
 
 import pytest
@@ -9,6 +9,7 @@ from rclpy.lifecycle import LifecycleNode
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
+from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2
 
 pytestmark = pytest.mark.ros
 
@@ -43,3 +44,24 @@ def test_publishers_that_were_made_before_one_failed_do_not_stay(domain: int) ->
     node.destroy_node()
     context.try_shutdown()
     assert after == before
+
+
+def test_remapping_rules_act_once(domain: int) -> None:
+    context = Context()
+    context.init(domain_id=domain)
+    node = LifecycleNode('outputs', context=context, use_global_arguments=False, cli_args=[
+        '--ros-args', '-r', 'points:=/scan', '-r', 'scan:=/camera_scan',
+        '-r', 'depth/image:=/points', '-p', 'qos_overrides./scan.publisher.depth:=7'])
+    before = set(node.publishers)
+    CameraOutputs(node, '', pose_from_parameters)
+    made = {publisher.topic_name: publisher for publisher in set(node.publishers) - before}
+    types = {topic: publisher.msg_type for topic, publisher in made.items()}
+    depth = made['/scan'].qos_profile.depth if '/scan' in made else None
+    node.destroy_node()
+    context.try_shutdown()
+    assert types['/camera_scan'] is LaserScan
+    assert types['/scan'] is PointCloud2
+    assert types['/points'] is Image
+    # After its base, as image_transport has it.
+    assert types['/points/compressedDepth'] is CompressedImage
+    assert depth == 7

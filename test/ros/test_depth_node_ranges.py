@@ -74,3 +74,18 @@ def test_scale_is_tied_to_a_cloud_while_it_is_asked_for(start, join):
     wait_until(lambda: peer.node.count_subscribers('anchor/points') == 1)
     assert peer.change_state('deactivate')
     wait_until(lambda: peer.node.count_subscribers('anchor/points') == 0)
+
+
+def test_lidar_on_scan_can_anchor_a_node_whose_own_scan_has_moved_away(start, join):
+    start('-r', 'anchor/scan:=/scan', '-r', 'scan:=/camera_scan', model='floor',
+          scale_anchor='ranges')
+    peer = join(('depth/image',))
+    peer.wait_for_outputs()
+    wait_until(lambda: peer.node.count_subscribers('/scan') == 1)
+    assert peer.node.count_publishers('/camera_scan') == 1
+    assert peer.node.count_publishers('/scan') == 0
+    assert peer.node.count_subscribers('/camera_scan') == 0
+    peer.send_until(
+        lambda: peer.status('depth', DiagnosticStatus.WARN, 'the scale is not tied to a range '
+                            'sensor: nobody publishes /anchor/points, /scan, /anchor/range'),
+        make_image(), make_info(), timeout_s=20)

@@ -226,3 +226,31 @@ def test_what_is_latched_under_an_old_stamp_is_heard_again(node: Node) -> None:
         talk.subscription.follow_publishers()
         talk.executor.spin_once(timeout_sec=0.1)
     talk.executor.shutdown()
+
+
+def test_remapping_rules_act_once(domain: int) -> None:
+    """Else who moves a topic away from a name that another one is mapped to hears itself."""
+    context = Context()
+    rclpy.init(context=context, domain_id=domain)
+    node = rclpy.create_node(
+        'listener', context=context, use_global_arguments=False,
+        cli_args=['--ros-args', '-r', 'anchor/scan:=/scan', '-r', 'scan:=/camera_scan'])
+    driver = rclpy.create_node('driver', context=context)
+    before = set(node.subscriptions)
+    reliable = driver.create_publisher(CameraInfo, '/scan', 1)
+    subscription = InputSubscription(
+        node, CameraInfo, 'anchor/scan', lambda _message: None, lambda _error: None)
+    deadline_s = time.monotonic() + 60.0
+    while subscription.publisher_count() != 1 and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert subscription.topic == reliable.topic_name == '/scan'
+    assert subscription.publisher_count() == 1
+    assert [info.node_name for info in subscription.publishers()] == ['driver']
+    subscription.open()
+    opened, = set(node.subscriptions) - before
+    assert opened.topic_name == '/scan'
+    assert subscription.reliability == 'reliable'
+    assert node.has_parameter('qos_overrides./scan.subscription.reliability')
+    for made in (node, driver):
+        made.destroy_node()
+    rclpy.try_shutdown(context=context)

@@ -31,9 +31,9 @@ class Subscription:
 
     def __init__(self, node: Any, message_type: Any, topic: str,
                  callback: Callable[[Any], None], on_error: Callable[[Exception], None]) -> None:
-        self.topic, self.is_open, self.publishers = topic, False, 0
+        self.topic, self.is_open, self.publisher_number = f'/{topic}', False, 0
         self._node, self._callback, self._on_error = node, callback, on_error
-        node.subscriptions[topic] = self
+        node.subscriptions[self.topic] = self
 
     def open(self) -> None:
         if self.topic == self._node.unopened:
@@ -46,8 +46,13 @@ class Subscription:
     def follow_publishers(self) -> None:
         assert self.is_open
 
+    def publishers(self) -> list[Any]:
+        types, (name, namespace) = self._node.types, self._node.publisher
+        return [SimpleNamespace(topic_type=types[self.topic], node_name=name,
+                                node_namespace=namespace)] if self.topic in types else []
+
     def publisher_count(self) -> int:
-        return self.publishers
+        return self.publisher_number
 
     def send(self, message: Any) -> None:
         assert self.is_open
@@ -66,14 +71,6 @@ class Node:
         self.publisher = 'driver', '/'
         self.unopened = ''
         self.context = SimpleNamespace(ok=lambda: True)
-
-    def resolve_topic_name(self, name: str) -> str:
-        return f'/{name}'
-
-    def get_publishers_info_by_topic(self, topic: str) -> list[Any]:
-        name, namespace = self.publisher
-        return [SimpleNamespace(topic_type=self.types[topic], node_name=name,
-                                node_namespace=namespace)] if topic in self.types else []
 
     def get_name(self) -> str:
         return 'depth'
@@ -285,7 +282,7 @@ def test_silence_is_named_after_a_while(
     assert said(0.2) == (
         f'{SCAN} carries sensor_msgs/msg/PointCloud2, not sensor_msgs/msg/LaserScan')
     node.types[SCAN] = 'sensor_msgs/msg/LaserScan'
-    node.subscriptions[SCAN].publishers = 1
+    node.subscriptions[SCAN].publisher_number = 1
     assert said(0.2) == f'nothing arrives on {POINTS}, {SCAN}, {RANGE}; does the sensor measure?'
     node.subscriptions[POINTS].send(cloud(5.0))
     assert said(0.2) == (f'the nearest message on {POINTS} is 5.0 s older than the image; does it '
