@@ -178,7 +178,7 @@ class BagReader:
 
     Attributes:
         topics: Message type of each topic.
-        counts: Number of messages of each topic.
+        counts: Number of messages of each topic; 0 also where the bag does not tell.
 
     """
 
@@ -201,7 +201,10 @@ class BagReader:
                 'folder with metadata.yaml, an .mcap or .db3 file, or a ROS 1 .bag file.'
             ) from error
         self.topics = {c.topic: str(c.msgtype) for c in self._reader.connections}
-        self.counts = {c.topic: int(c.msgcount) for c in self._reader.connections}
+        self.counts = dict.fromkeys(self.topics, 0)
+        for connection in self._reader.connections:
+            # A topic has one connection for each of its publishers in a ROS 1 bag.
+            self.counts[connection.topic] += int(connection.msgcount)
 
     def __enter__(self) -> 'BagReader':
         return self
@@ -239,6 +242,10 @@ class BagReader:
                 )
         except Exception as error:
             raise SourceError(f'{self.path} is damaged and ends early: {error}.') from error
+
+    def has_messages(self, topic: str) -> bool:
+        """Tell whether a topic of the bag, which may be listed all the same, has any message."""
+        return self.counts[topic] > 0 or next(self.messages([topic]), None) is not None
 
 
 def _latched_qos() -> Any:

@@ -255,16 +255,10 @@ class BagSource(ImageSource):
         self._path = path
         self._options = options
         with BagReader(path) as bag:
-            images = [t for t, kind in bag.topics.items() if kind in _IMAGE_TYPES]
-            images.sort(key=lambda t: ('depth' in t, t))
-            topic = options.image_topic or (images[0] if images else None)
-            if topic is None or topic not in images:
-                raise SourceError(
-                    f'{path} has no image topic{f" {topic}" if topic else ""}; it has '
-                    f'{", ".join(images) or "no images at all"}.'
-                )
-            self.frame_count = bag.counts[topic]
-            infos = [t for t, kind in bag.topics.items() if kind == _INFO_TYPE]
+            topic = _image_topic(bag, options.image_topic)
+            self.frame_count = bag.counts[topic] or None
+            infos = [t for t, kind in bag.topics.items()
+                     if kind == _INFO_TYPE and bag.has_messages(t)]
         self._topic = topic
         namespace = topic.removesuffix('/compressed').rpartition('/')[0]
         self._info_topic = next((t for t in infos if t == f'{namespace}/camera_info'), None)
@@ -302,6 +296,30 @@ class BagSource(ImageSource):
                     time_s=(stamp_ns - start_ns) / 1e9,
                 )
                 index += 1
+            if index == 0:
+                raise SourceError(f'{self._path} holds no image on {self._topic}, although it '
+                                  'lists some; is it complete?')
+
+
+def _image_topic(bag: BagReader, wanted: str | None) -> str:
+    """Choose the topic of a bag to play: the wanted one, else the first that is not empty."""
+    listed = sorted((t for t, kind in bag.topics.items() if kind in _IMAGE_TYPES),
+                    key=lambda t: ('depth' in t, t))
+    if not listed or (wanted is not None and wanted not in listed):
+        raise SourceError(
+            f'{bag.path} has no image topic{f" {wanted}" if wanted else ""}; it has '
+            f'{", ".join(listed) or "no images at all"}.'
+        )
+    filled = [topic for topic in listed if bag.has_messages(topic)]
+    topic = wanted or (filled or listed)[0]
+    if topic not in filled:
+        # A recorder lists what it subscribes to, whether or not anything comes.
+        raise SourceError(
+            f'{bag.path} lists the image topic {topic} and holds no message of it; '
+            + (f'choose one that has images: {", ".join(filled)}.' if filled else
+               'record it again while the camera publishes, or choose another bag.')
+        )
+    return topic
 
 
 def _as_colour(image: npt.NDArray[np.generic], topic: str) -> npt.NDArray[np.uint8]:

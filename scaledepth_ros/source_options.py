@@ -58,7 +58,7 @@ class SourceOptions:
         height: Height [px], likewise.
         rate_hz: Frames a second of simulated time; asked of a camera device.
         frames: Number of simulated frames.
-        image_topic: Topic of a bag; None for the first colour topic.
+        image_topic: Topic of a bag; None for the first colour topic that has images.
 
     Raises:
         ConfigError: Options contradict each other or are out of range.
@@ -169,4 +169,10 @@ class ImageSource(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[SourceFrame]:
-        """Give the frames."""
+        """
+        Give the frames, at least one.
+
+        Raises:
+            SourceError: There is none that can be read.
+
+        """

@@ -78,6 +78,33 @@ def test_hand_serialized_images_come_back_with_stamp_frame_and_values(tmp_path: 
         np.testing.assert_array_equal(decode_image(message.value), depth_m)
 
 
+def test_messages_of_all_publishers_of_a_topic_are_counted(tmp_path: Path) -> None:
+    from rosbags.rosbag1 import Writer
+    from rosbags.typesys import get_typestore, Stores
+
+    types = get_typestore(Stores.ROS1_NOETIC)
+    text = types.serialize_ros1(types.types['std_msgs/msg/String'](data='x'),
+                                'std_msgs/msg/String')
+    with Writer(tmp_path / 'old.bag') as writer:
+        first, second = (writer.add_connection('/a', 'std_msgs/msg/String', typestore=types,
+                                               callerid=name) for name in ('/one', '/two'))
+        writer.add_connection('/b', 'std_msgs/msg/String', typestore=types)
+        for stamp_ns, connection in ((1, first), (2, first), (3, second)):
+            writer.write(connection, stamp_ns, text)
+    with BagReader(tmp_path / 'old.bag') as bag:
+        assert bag.counts == {'/a': 3, '/b': 0}
+        assert (bag.has_messages('/a'), bag.has_messages('/b')) == (True, False)
+
+
+def test_a_topic_whose_messages_nobody_counted_has_some_all_the_same(tmp_path: Path) -> None:
+    write_depth_bag(tmp_path / 'run')
+    metadata = tmp_path / 'run' / 'metadata.yaml'
+    metadata.write_text(metadata.read_text().replace('message_count: 3', 'message_count: 0'))
+    with BagReader(tmp_path / 'run') as bag:
+        assert bag.counts['/depth/image'] == 0
+        assert bag.has_messages('/depth/image')
+
+
 def test_an_mcap_reader_by_others_understands_the_file(tmp_path: Path) -> None:
     mcap_reader = pytest.importorskip('mcap.reader')
     depths = write_depth_bag(tmp_path / 'run')

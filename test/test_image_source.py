@@ -221,17 +221,20 @@ def test_video_gives_every_frame_with_its_time(tmp_path: Path) -> None:
     assert len(list(source)) == 3
 
 
-def write_camera_bag(path: Path) -> None:
-    """Write two images; the CameraInfo arrives after the first of them."""
+def write_camera_bag(path: Path, *, image_topic: str = '/cam/image_raw',
+                     empty: Sequence[tuple[str, str]] = ()) -> None:
+    """Write two images, the CameraInfo after the first of them; and topics without messages."""
     from rosbags.typesys import get_typestore, Stores
 
     types = get_typestore(Stores.ROS2_JAZZY).types
     k = np.array([50, 0, 1.5, 0, 50, 0.5, 0, 0, 1.0])
     with BagWriter(path) as bag:
+        for topic, kind in empty:
+            bag.add_topic(topic, kind)
         for second in (1, 2):
             stamp = types['builtin_interfaces/msg/Time'](sec=second, nanosec=0)
             header = types['std_msgs/msg/Header'](stamp=stamp, frame_id='camera')
-            for topic, encoding, kind in (('/cam/image_raw', 'bgr8', np.uint8),
+            for topic, encoding, kind in ((image_topic, 'bgr8', np.uint8),
                                           ('/cam/depth', '32FC1', np.float32)):
                 channels = 3 if encoding == 'bgr8' else 1
                 values = np.zeros((2, 4, channels), kind)
@@ -264,6 +267,54 @@ def test_bag_gives_its_colour_images_with_its_camera_info(tmp_path: Path) -> Non
                                  SourceOptions(focal_px=9.0)))).camera.fx_px == 9.0
     with pytest.raises(SourceError, match='no image topic /nope; it has /cam/image_raw'):
         open_source(str(tmp_path / 'run'), SourceOptions(image_topic='/nope'))
+
+
+IMAGE, INFO = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CameraInfo'
+
+
+def test_a_topic_that_a_bag_only_lists_gives_way_to_one_with_images(tmp_path: Path) -> None:
+    path = tmp_path / 'run'
+    # Both would be the first choice, one by its name, the other by its kind.
+    write_camera_bag(path, empty=[('/a/image_raw', IMAGE), ('/a/camera_info', INFO),
+                                  ('/b/image_raw', 'sensor_msgs/msg/CompressedImage')])
+    for spec in (path, path / 'run.mcap'):
+        source = open_source(str(spec))
+        assert (source.description, source.frame_count) == (f'{spec.name} /cam/image_raw', 2)
+        assert source.intrinsics == '/cam/camera_info'
+        assert [frame.rgb_HW3[0, 0, 2] for frame in source] == [1, 2]
+        with pytest.raises(SourceError, match='lists the image topic /a/image_raw and holds no '
+                                              'message of it; .* images: /cam/image_raw, /cam/d'):
+            open_source(str(spec), SourceOptions(image_topic='/a/image_raw'))
+
+
+@pytest.mark.parametrize('image_topic', [None, '/a/image_raw'])
+def test_a_bag_with_nothing_but_an_empty_image_topic_is_refused(
+        tmp_path: Path, image_topic: str | None) -> None:
+    with BagWriter(tmp_path / 'run') as bag:
+        bag.add_topic('/a/image_raw', IMAGE)
+    for spec in (tmp_path / 'run', tmp_path / 'run' / 'run.mcap'):
+        with pytest.raises(SourceError, match=f'{spec.name} lists the image topic /a/image_raw '
+                                              'and holds no message of it; record it again'):
+            open_source(str(spec), SourceOptions(image_topic=image_topic))
+
+
+def test_intrinsics_of_a_camera_info_that_is_only_listed_are_assumed_aloud(
+        tmp_path: Path) -> None:
+    write_camera_bag(tmp_path / 'run', image_topic='/other/image_raw',
+                     empty=[('/other/camera_info', INFO)])
+    source = open_source(str(tmp_path / 'run'))
+    assert source.description == 'run /other/image_raw'
+    assert source.intrinsics == 'ASSUMED field of view 60 deg'
+
+
+def test_a_bag_that_has_lost_its_images_says_so(tmp_path: Path) -> None:
+    write_camera_bag(tmp_path / 'run')
+    source = open_source(str(tmp_path / 'run'))
+    with BagWriter(tmp_path / 'other') as bag:
+        bag.add_topic('/cam/image_raw', IMAGE)
+    (tmp_path / 'other' / 'other.mcap').replace(tmp_path / 'run' / 'run.mcap')
+    with pytest.raises(SourceError, match='run holds no image on /cam/image_raw, although it'):
+        list(source)
 
 
 def test_simulation_is_repeatable_and_has_exact_depth() -> None:

@@ -55,7 +55,7 @@ _PARAMETERS: dict[str, tuple[Any, str]] = {
     'rendered_frames': (_RENDERED_FRAMES, 'Frames rendered of a simulation, then played to and '
                         'fro.'),
     'loop': (True, 'Begin anew when the source ends.'),
-    'image_topic': ('', 'Topic of a bag; empty for its first colour topic.'),
+    'image_topic': ('', 'Topic of a bag; empty for its first colour topic with images.'),
     'frame_id': ('camera_optical_frame', 'frame_id of every header.'),
     'encoding': ('rgb8', 'rgb8 or bgr8.'),
     'reliability': ('reliable', 'reliable or best_effort.'),
@@ -202,6 +202,8 @@ class CameraNode(Node):
             # To and fro, so that the camera never jumps.
             kept = [*kept[-2:0:-1], *kept]
         while True:
+            # Also where nothing comes of it: a file may have changed since it was opened.
+            _stop_if_asked()
             yield from kept or self._read()
 
     def _read(self) -> Iterator[Prepared]:

@@ -16,9 +16,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.serialization import serialize_message
 from ros_harness import PACKAGE_ROOT, Peer, signal_until_it_ends, wait_until
+from scaledepth_ros.bag import BagWriter
 from scaledepth_ros.middleware import local_environment
+from scaledepth_ros.ros import camera_node
+from scaledepth_ros.source_options import ImageSource, SourceFrame
 from sensor_msgs.msg import CameraInfo, Image
 
 pytestmark = pytest.mark.ros
@@ -209,6 +215,55 @@ def test_simulation_goes_to_and_fro_with_its_truth(
     assert sorted(path.name for path in truth.glob('*.npy')) == [
         f'truth_{i:05d}.npy' for i in range(4)]
     assert np.load(truth / 'truth_00000.npy').shape == (48, 64)
+
+
+@pytest.mark.parametrize('other_images', [False, True])
+def test_an_image_topic_without_messages_is_not_waited_for(
+    camera: Callable[..., Camera], tmp_path: Path, other_images: bool,
+) -> None:
+    pixels = Image(height=1, width=2, encoding='rgb8', step=6, data=bytes(6))
+    with BagWriter(tmp_path / 'run') as bag:
+        for topic in ('/a/image_raw', '/b/image_raw')[:1 + other_images]:
+            bag.add_topic(topic, 'sensor_msgs/msg/Image')
+        if other_images:
+            bag.write('/b/image_raw', 1, serialize_message(pixels))
+    one = camera(source=str(tmp_path / 'run'), frames=2, rate_hz=50.0)
+    _, errors = one.process.communicate(timeout=60)
+    assert one.process.returncode == 1 - other_images
+    assert 'Traceback' not in errors
+    assert ('run /b/image_raw at 50 Hz' if other_images else
+            'lists the image topic /a/image_raw and holds no message of it') in errors
+
+
+class DriedUp(ImageSource):
+    """Has no frame any more, whenever it is asked; the context ends meanwhile."""
+
+    description, intrinsics, frame_count, asked = 'dried up', 'none', 0, 0
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Give nothing."""
+        self.asked += 1
+        if self.asked == 3:
+            rclpy.shutdown()
+        # Nothing else would end a test that fails.
+        assert self.asked < 100
+        return iter(())
+
+
+def test_a_source_that_gives_nothing_can_be_stopped(
+    domain: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = DriedUp()
+    monkeypatch.setattr(camera_node, 'open_source', lambda *_: source)
+    rclpy.init(domain_id=domain)
+    try:
+        node = camera_node.CameraNode()
+        with pytest.raises(ExternalShutdownException):
+            node.run()
+        node.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+    assert source.asked == 3
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
