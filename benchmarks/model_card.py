@@ -6,17 +6,18 @@ Fill the tables and pictures of a model card from measurements.
     python benchmarks/model_card.py measure --model lite --data real/index.csv --output OUT \
         [--compare 'direct regression=runs/regression/last.safetensors']
     python benchmarks/model_card.py write OUT --run runs/lite [--dev-run runs/dev] \
-        [--ablations runs/ablations] [--card CARD.md] [--images FOLDER]
+        [--ablations runs/ablations] [--data real/index.csv] [--card CARD.md] [--images FOLDER]
 
 `measure` runs `evaluate` with its baselines on the val split, once, and draws the worst frames:
 in OUT/model with image and ground truth, to be looked at here, and in OUT/lite_failures_*.png
 with the model's own output and its error alone, because the frames may not be passed on. `write`
 replaces the blocks between `<!-- name -->` and `<!-- /name -->` of the card (results,
-comparison, datasets, uncertainty, curves, failures, ablations; those that it has) and copies the
-pictures.
+comparison, datasets, uncertainty, curves, failures, ablations, sources; those that it has) and
+copies the pictures.
 """
 
 import argparse
+import csv
 import json
 import os
 from pathlib import Path
@@ -125,9 +126,10 @@ def contents(options):
     options.images.mkdir(parents=True, exist_ok=True)
     where = os.path.relpath(options.images.resolve(), options.card.resolve().parent)
     if options.run is not None:
-        write_picture(options.images / 'lite_training.png',
-                      draw_panels(training_panels(options.run, options.dev_run)))
-        found['curves'] = f'![loss, and delta1 on held-out scenes]({where}/lite_training.png)'
+        panels = training_panels(options.run, options.dev_run)
+        write_picture(options.images / 'lite_training.png', draw_panels(panels))
+        shown = ', '.join(panel.title for panel in panels)
+        found['curves'] = f'![{shown}]({where}/lite_training.png)'
     failures = sorted(options.folder.glob('lite_failures_*.png'))
     for path in failures:
         shutil.copyfile(path, options.images / path.name)
@@ -137,6 +139,9 @@ def contents(options):
             for path in failures)
     if options.ablations is not None:
         found['ablations'] = ablations.format_table(ablations.read_results(options.ablations))
+    if options.data is not None:
+        with options.data.open(newline='', encoding='utf-8-sig') as file:
+            found['sources'] = card.sources_table(csv.DictReader(file))
     return found
 
 
@@ -172,6 +177,7 @@ def main(arguments=None):
     second.add_argument('--dev-run', type=Path,
                         help='a training with held-out scenes, for their curves [--run]')
     second.add_argument('--ablations', type=Path, help='folder of benchmarks/ablations.py')
+    second.add_argument('--data', type=Path, help='index.csv, for the data sets and licences')
     second.add_argument('--card', type=Path, default=CARD, help="[the packaged weights' card]")
     second.add_argument('--images', type=Path, default=IMAGES, help='[docs/images]')
     options = parser.parse_args(arguments)

@@ -113,8 +113,19 @@ def test_only_the_blocks_that_the_card_has_are_filled(measured, capsys):
     assert '![worst indoor frames](images/lite_failures_indoor.png)' in text
     assert (measured / 'docs' / 'images' / 'lite_failures_indoor.png').read_bytes() == b'png'
     assert cv2.imread(str(measured / 'docs' / 'images' / 'lite_training.png')) is not None
+    # Nothing was held out.
+    assert '![depth loss of the last layer](images/lite_training.png)' in text
     assert '<!-- ablations -->\nkept\n<!-- /ablations -->' in text
     assert 'nothing given for ablations' in capsys.readouterr().out
+
+
+def test_sources_come_from_the_index(measured):
+    index = measured / 'index.csv'
+    index.write_text('split,domain,dataset,licence\ntrain,indoor,rooms,CC BY 4.0\n'
+                     'val,indoor,rooms,CC BY 4.0\n', encoding='utf-8-sig')
+    code, text = write(measured, '<!-- sources -->\n<!-- /sources -->\n', '--data', index)
+    assert code == 0
+    assert '| indoor | rooms | 1 | 1 | CC BY 4.0 |' in text
 
 
 def test_a_card_without_blocks_is_left_alone(measured, capsys):

@@ -7,7 +7,8 @@ A number that is copied by hand is wrong sooner or later, so a card has marked b
 written anew from measurements: ``<!-- results -->`` up to ``<!-- /results -->``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 import math
 import re
 from typing import Any
@@ -113,6 +114,28 @@ def datasets_table(report: Report) -> str:
                 f'| {domain} | {name} | {group["frames"]} | {group["scenes"]} '
                 f'| {group["raw"]["d1"]:.2f} | {group["raw"]["abs_rel"]:.2f} '
                 f'| {group["aligned"]["d1"]:.2f} | x{math.exp(group["scale_offset"]):.2f} |')
+    return '\n'.join(lines)
+
+
+def sources_table(rows: Iterable[Mapping[str, str]]) -> str:
+    """
+    Return which data sets were learnt from and measured by, and their licences.
+
+    Args:
+        rows: Those of an index.csv, with its columns ``dataset``, ``domain`` and ``split``, and
+            with ``licence`` where somebody has noted it.
+    """
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    licences: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        key = row['domain'], row['dataset']
+        counts[key][row['split']] += 1
+        # What the frames were found beside has a licence of its own, after the semicolon.
+        licences[key].add((row.get('licence') or 'unknown').partition('; repo ')[0])
+    lines = ['| | data set | frames to train | to measure | licence |', '|---|---|---|---|---|']
+    lines += [f'| {domain} | {name} | {counts[domain, name]["train"]} '
+              f'| {counts[domain, name]["val"]} | {", ".join(sorted(licences[domain, name]))} |'
+              for domain, name in sorted(counts)]
     return '\n'.join(lines)
 
 

@@ -75,3 +75,16 @@ def test_blocks_are_replaced_and_the_rest_is_left_alone():
     for broken in ('', '<!-- results -->\n', text + text):
         with pytest.raises(ConfigError, match="no block 'results', or several"):
             card.fill_blocks(broken, {'results': 'x'})
+
+
+def test_sources_are_counted_with_the_licences_of_the_data_sets():
+    def row(split, dataset, licence, domain='outdoor'):
+        return {'split': split, 'dataset': dataset, 'licence': licence, 'domain': domain}
+    text = card.sources_table([
+        row('train', 'KITTI', 'CC BY-NC-SA 3.0 (KITTI dataset); repo MIT'),
+        row('train', 'KITTI', 'CC BY-NC-SA 3.0 (KITTI dataset); repo none'),
+        row('val', 'KITTI', 'CC BY-NC-SA 3.0 (KITTI dataset)'),
+        row('val', 'capture', '', 'indoor'), row('val', 'capture', 'MIT', 'indoor')])
+    assert text.splitlines()[2:] == [
+        '| indoor | capture | 0 | 2 | MIT, unknown |',
+        '| outdoor | KITTI | 2 | 1 | CC BY-NC-SA 3.0 (KITTI dataset) |']
