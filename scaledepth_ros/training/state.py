@@ -116,7 +116,7 @@ def load_state(
 
     Args:
         path: The checkpoint.
-        model: The network, on its device.
+        model: The network, on its device and in its memory layout.
         optimiser: Its optimiser, with the same parameters as when it was saved.
         average: Averaged weights; begun from the network's if the checkpoint has none.
 
@@ -139,6 +139,10 @@ def load_state(
         if parameter is None or (key != 'step' and value.shape != parameter.shape):
             raise CheckpointError(f'{path} has {key} of {name} {tuple(value.shape)}; the network '
                                   'has no such parameter.')
-        # The optimiser keeps its step count on the device only where it is fused.
-        optimiser.state[parameter][key] = value.to(parameter.device)
+        if key == 'step':
+            # The optimiser keeps its step count on the device only where it is fused.
+            optimiser.state[parameter][key] = value.to(parameter.device)
+        else:
+            # A fused step walks parameter and moments in the order in which they lie in memory.
+            optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value)
     return progress

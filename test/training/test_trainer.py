@@ -62,9 +62,13 @@ def test_the_loss_falls_and_the_run_leaves_what_it_promises(index: Path, tmp_pat
     assert yaml.safe_load((tmp_path / 'config.yaml').read_text())['steps'] == 20
 
 
-def test_a_resumed_run_is_the_same_bit_for_bit(index: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize('channels_last', ['false', 'true'])
+def test_a_resumed_run_is_the_same_bit_for_bit(
+    index: Path, tmp_path: Path, channels_last: str,
+) -> None:
     config = miniature_config(index, 'batch_norm=train', 'augmentation.zoom_max=1.5',
-                              'augmentation.colour={}', 'schedule.warmup_steps=2')
+                              'augmentation.colour={}', 'schedule.warmup_steps=2',
+                              f'channels_last={channels_last}')
     straight = Trainer(config, RunOptions(output=tmp_path / 'straight'))
     straight.run()
     assert Trainer(config, RunOptions(output=tmp_path / 'parts', stop_at=3)).run() == 3
