@@ -98,10 +98,18 @@ class _Measurement:
     parameters: DepthParameters
     depth: DepthImageBuffer
 
+    @property
+    def limited(self) -> bool:
+        """Whether depth/image and points end somewhere; the scan has limits of its own."""
+        return self.parameters.min_range_m > 0.0 or self.parameters.max_range_m > 0.0
+
     @cached_property
     def filtered_depth_m(self) -> npt.NDArray[np.float32]:
-        """Depth (H, W) with NaN where the filters of points and scan strike."""
-        depth_m, parameters = self.depth.pixels, self.parameters
+        """Depth (H, W) of any range, with NaN where the filters of points and scan strike."""
+        parameters = self.parameters
+        # Infinity would tell a scan of longer range that nothing is there.
+        depth_m = (apply_range(self.output.depth_m, 0.0, math.inf) if self.limited
+                   else self.depth.pixels)
         masks = []
         if parameters.flying_pixel_tolerance > 0.0:
             masks.append(flying_pixel_mask(
@@ -189,8 +197,7 @@ class CameraOutputs:
 
         """
         depth = self._buffer('depth', rgb.shape[:2], '32FC1')
-        apply_range(output.depth_m, parameters.min_range_m,
-                    parameters.max_range_m or math.inf, out=depth.pixels)
+        _in_range(output.depth_m, parameters, out=depth.pixels)
         frame = _Measurement(copy_header(header), rgb, camera, output, parameters, depth)
         problem = None
         for _topic, publisher, make in self._outputs:
@@ -250,10 +257,19 @@ class CameraOutputs:
         shape = cloud_shape(*frame.depth.pixels.shape, stride)
         if self._cloud is None or self._cloud.layout != shape:
             self._cloud = CloudBuffer(*shape)
-        self._cloud.fill(frame.filtered_depth_m, frame.camera.rays(), frame.rgb, stride)
+        depth_m = frame.filtered_depth_m
+        if frame.limited:
+            depth_m = _in_range(depth_m, frame.parameters)
+        self._cloud.fill(depth_m, frame.camera.rays(), frame.rgb, stride)
         self._cloud.message.header = frame.header
         return self._cloud.message
 
     def _scan_message(self, frame: _Measurement) -> LaserScan:
         return self._scan.message(
             frame.filtered_depth_m, frame.camera, frame.header, frame.parameters)
+
+
+def _in_range(depth_m: npt.NDArray[np.float32], parameters: DepthParameters, *,
+              out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+    return apply_range(
+        depth_m, parameters.min_range_m, parameters.max_range_m or math.inf, out=out)

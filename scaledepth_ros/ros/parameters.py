@@ -111,10 +111,12 @@ class DepthParameters:
         '32FC1', 'Encoding of depth/image: 32FC1 [m] or 16UC1 [mm], which ends at 65.535 m.',
         choices=('32FC1', '16UC1'))
     min_range_m: float = _parameter(
-        0.0, 'Nearer depth becomes -Inf (REP 117) [m]; 0 for no limit.',
+        0.0, 'Nearer depth becomes -Inf (REP 117) [m]; 0 for no limit. Acts on depth/image and '
+        'points; scan has scan_range_min_m.',
         minimum=0.0, maximum=1000.0)
     max_range_m: float = _parameter(
-        0.0, 'Farther depth becomes +Inf (REP 117) [m]; 0 for no limit.',
+        0.0, 'Farther depth becomes +Inf (REP 117) [m]; 0 for no limit. Acts on depth/image and '
+        'points; scan has scan_range_max_m.',
         minimum=0.0, maximum=10000.0)
     point_stride: int = _parameter(
         1, 'Publish every n-th row and column of the cloud.', minimum=1, maximum=64)

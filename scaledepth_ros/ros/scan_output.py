@@ -43,7 +43,8 @@ class ScanOutput:
         Return the scan of one frame.
 
         Args:
-            depth_m: (H, W) float32 [m] with the infinities of REP 117.
+            depth_m: (H, W) float32 [m], not yet limited: what was seen is either an obstacle or
+                proof that there is none before it.
             camera: the model of the camera at that size.
             header: the image's.
             parameters: geometry of the scan and pose of the camera.

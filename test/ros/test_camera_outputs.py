@@ -3,12 +3,22 @@
 """The publishers of a camera: their names and queues, and what they say of one frame."""
 from __future__ import annotations
 
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from known_depth_node import Output
+import numpy as np
 import pytest
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
+from ros_harness import cloud_array, depth_array, HEIGHT, make_image, make_info, WIDTH
+from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
+from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
+from scaledepth_ros.ros.parameters import DepthParameters
 from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2
 
 pytestmark = pytest.mark.ros
@@ -65,3 +75,72 @@ def test_remapping_rules_act_once(domain: int) -> None:
     # After its base, as image_transport has it.
     assert types['/points/compressedDepth'] is CompressedImage
     assert depth == 7
+
+
+class Wire:
+    """A node whose publishers keep the last message, as a subscriber does."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, Any] = {}
+
+    def resolve_topic_name(self, name: str) -> str:
+        return f'/{name}'
+
+    def create_lifecycle_publisher(self, _message_type: Any, topic: str, _qos: Any,
+                                   **_options: Any) -> Any:
+        return SimpleNamespace(get_subscription_count=lambda: 1,
+                               publish=partial(self.last.__setitem__, topic))
+
+
+def published(depth_m: Any, **parameters: Any) -> dict[str, Any]:
+    """Return what is said of depth that a camera sees 1 m above the floor, looking ahead."""
+    wire = Wire()
+    _valid_share, problem = CameraOutputs(wire, '', pose_from_parameters).publish(
+        make_image().header, np.zeros((HEIGHT, WIDTH, 3), np.uint8),
+        CameraModel.from_camera_info(make_info()), Output(depth_m, np.full_like(depth_m, 0.1)),
+        DepthParameters(camera_height_m=1.0, scan_angle_increment_deg=2.0, **parameters),
+        Activation())
+    assert problem is None
+    return wire.last
+
+
+def test_obstacle_beyond_max_range_is_no_free_space_in_the_scan() -> None:
+    """With +Inf, Nav2 would clear the map through a wall that the camera sees."""
+    wall_m = np.full((HEIGHT, WIDTH), 5.0, np.float32)
+    said = published(wall_m, max_range_m=4.0, scan_range_max_m=8.0)
+    ranges = np.array(said['scan'].ranges)
+    assert np.isfinite(ranges).sum() > 30
+    assert np.nanmin(ranges) == pytest.approx(5.0, rel=1e-3)
+    assert not np.isinf(ranges).any()
+    assert np.isposinf(depth_array(said['depth/image'])).all()
+    assert np.isnan(cloud_array(said['points'])['z']).all()
+
+
+def test_obstacle_before_min_range_stays_in_the_scan() -> None:
+    depth_m = np.full((HEIGHT, WIDTH), 3.0, np.float32)
+    depth_m[:, 24:40] = 0.5
+    # A device's word for 'unknown'.
+    depth_m[:, :4] = 0.0
+    said = published(depth_m, min_range_m=1.0, flying_pixel_tolerance=0.0)
+    ranges = np.array(said['scan'].ranges)
+    bearing_deg = np.arange(-45.0, 46.0, 2.0)
+    ahead = np.abs(bearing_deg) < 2.0
+    assert ranges[ahead] == pytest.approx(0.5, rel=1e-3)
+    # The fourth column from the left looks 29.7 degrees to the left.
+    assert np.isnan(ranges[bearing_deg > 29.0]).all()
+    assert np.isfinite(ranges[np.abs(bearing_deg) < 28.0]).all()
+    assert np.isneginf(depth_array(said['depth/image'])[:, 24:40]).all()
+    assert np.isnan(depth_array(said['depth/image'])[:, :4]).all()
+    z_m = cloud_array(said['points'])['z']
+    assert np.isnan(z_m[:, 24:40]).all()
+    assert (z_m[:, 40:] == 3.0).all()
+
+
+def test_filters_act_on_the_points_within_the_range_and_on_the_scan_beyond() -> None:
+    depth_m = np.full((HEIGHT, WIDTH), 2.0, np.float32)
+    depth_m[:, 32:] = 6.0
+    sure = published(depth_m, max_range_m=4.0, max_relative_uncertainty=0.02)
+    z_m = cloud_array(sure['points'])['z']
+    # 0.1 m are 5 % of 2 m and less than 2 % of 6 m.
+    assert np.isnan(z_m).all()
+    assert np.nanmin(sure['scan'].ranges) == pytest.approx(6.0, rel=1e-2)
