@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ class TfPose:
             Matrix (4, 4) from ``source`` to ``target``.
 
         Raises:
-            ConfigError: TF does not know it, or only one of another time.
+            ConfigError: TF does not know it, only one of another time, or one that is none.
 
         """
         stamp = Time.from_msg(image_stamp)
@@ -133,7 +134,10 @@ class TfPose:
         except self._error as error:
             raise ConfigError(
                 f'TF does not know {source!r} in {target!r} ({error})') from None
-        return transform_matrix(found.transform)
+        try:
+            return transform_matrix(found.transform)
+        except ConfigError as error:
+            raise ConfigError(f'the TF of {source!r} in {target!r} {error}') from None
 
 
 def transform_matrix(transform: Any) -> Pose:
@@ -141,14 +145,23 @@ def transform_matrix(transform: Any) -> Pose:
     Return the matrix of a geometry_msgs/Transform.
 
     Args:
-        transform: translation [m] and rotation (unit quaternion).
+        transform: translation [m] and rotation. The quaternion is normalised: tf2 takes what is
+            written with three digits.
 
     Returns:
         Homogeneous matrix (4, 4).
 
+    Raises:
+        ConfigError: the quaternion has no length, or is not finite.
+
     """
     q, t = transform.rotation, transform.translation
-    x, y, z, w = q.x, q.y, q.z, q.w
+    length = math.hypot(q.x, q.y, q.z, q.w)
+    if not 0.0 < length < math.inf:
+        raise ConfigError(
+            f'has the rotation ({q.x}, {q.y}, {q.z}, {q.w}); expected a unit quaternion x, y, z, '
+            'w, such as (0, 0, 0, 1) for none')
+    x, y, z, w = (part / length for part in (q.x, q.y, q.z, q.w))
     pose = np.eye(4)
     pose[:3, :3] = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],

@@ -14,7 +14,7 @@ import time
 from types import SimpleNamespace
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped
 import numpy as np
 import pytest
 import rclpy
@@ -24,8 +24,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time as ClockTime
 from ros_harness import make_image, make_info
+from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
-from scaledepth_ros.laser_scan import camera_pose
+from scaledepth_ros.laser_scan import camera_pose, ScanConfig, ScanProjector
 from scaledepth_ros.ros.camera_pose import TfPose, transform_matrix
 from scaledepth_ros.ros.parameters import DepthParameters
 from tf_stand_in import robot_camera, stamp, StandIn
@@ -42,6 +43,27 @@ def header(at_s: float, frame_id: str = CAMERA) -> SimpleNamespace:
 def test_transform_of_an_optical_frame_is_the_pose_that_parameters_give():
     np.testing.assert_allclose(
         transform_matrix(robot_camera()), camera_pose(0.5, x_m=0.2), atol=1e-12)
+
+
+def test_quaternion_of_three_digits_is_a_rotation_as_it_is_to_tf2():
+    """A quarter turn, written by hand; its length is 0.9998."""
+    transform = Transform(rotation=Quaternion(x=0.707, y=0.0, z=0.0, w=0.707))
+    transform.translation.z = 0.5
+    pose = transform_matrix(transform)
+    np.testing.assert_allclose(pose[:3, :3], [[1, 0, 0], [0, 0, -1], [0, 1, 0]], atol=1e-12)
+    # What demands a rigid motion takes it.
+    camera = CameraModel.from_fov(64, 48, 60.0)
+    ScanProjector(camera.rays(), pose, ScanConfig())
+
+
+@pytest.mark.parametrize('w', [0.0, float('nan'), float('inf')])
+def test_quaternion_without_a_direction_is_refused(node, monkeypatch, w):
+    monkeypatch.setitem(sys.modules, 'tf2_ros', StandIn())
+    pose = TfPose(node)
+    pose._buffer.lookup_transform = lambda *_frames: TransformStamped(
+        transform=Transform(rotation=Quaternion(x=0.0, y=0.0, z=0.0, w=w)))
+    with pytest.raises(ConfigError, match=f"the TF of '{CAMERA}' in '{BASE}' has the rotation"):
+        pose(header(5.0), PARAMETERS)
 
 
 @pytest.fixture
