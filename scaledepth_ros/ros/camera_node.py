@@ -13,6 +13,7 @@ import array
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 import json
 import logging
 from pathlib import Path
@@ -33,6 +34,7 @@ from scaledepth_ros.progress import print_progress
 from scaledepth_ros.ros.messages import camera_info_message
 from scaledepth_ros.ros.signals import ended_by_signals, let_signals_only_end_the_context
 from scaledepth_ros.source_options import ImageSource, SourceFrame, SourceOptions
+from scaledepth_ros.whole_file import make_output_folder, write_file
 from sensor_msgs.msg import CameraInfo, Image
 
 # Prepared frames beyond this are decoded on the way instead.
@@ -60,7 +62,7 @@ _PARAMETERS: dict[str, tuple[Any, str]] = {
     'encoding': ('rgb8', 'rgb8 or bgr8.'),
     'reliability': ('reliable', 'reliable or best_effort.'),
     'wait_for_subscribers': (0, 'Begin when the image has this many subscribers.'),
-    'truth_folder': ('', 'Where to write true depth and sent.json; empty for nowhere.'),
+    'truth_folder': ('', 'Folder that gets true depth and sent.json; empty for none.'),
     'report_progress': (False, 'Print machine-readable progress to standard output.'),
 }
 
@@ -111,7 +113,8 @@ class CameraNode(Node):
             kwargs: passed on to rclpy's Node.
 
         Raises:
-            ScaleDepthError: a parameter or the source is not valid.
+            ScaleDepthError: a parameter or the source is not valid, or the folder for the truth
+                cannot be written.
 
         """
         super().__init__('camera', **kwargs)
@@ -124,6 +127,8 @@ class CameraNode(Node):
             if self._values[name] not in choices:
                 raise ConfigError(
                     f'{name} is {self._values[name]!r}; choose one of {", ".join(choices)}')
+        if self._values['truth_folder']:
+            make_output_folder(Path(self._values['truth_folder']))
         self._source = self._open_source()
         self.rate_hz = (
             self._values['rate_hz'] or self._source.rate_hz or _DEFAULT_RATE_HZ)
@@ -160,12 +165,18 @@ class CameraNode(Node):
         self._spin_until(time.monotonic() + _LINGER_S)
 
     def save_sent(self) -> None:
-        """Write which frame of the source was sent with which stamp."""
+        """
+        Write which frame of the source was sent with which stamp.
+
+        Raises:
+            SourceError: the folder is gone or full.
+
+        """
         if self._values['truth_folder']:
-            path = Path(self._values['truth_folder']) / 'sent.json'
-            path.write_text(json.dumps({
+            text = json.dumps({
                 'intrinsics': self._source.intrinsics, 'description': self._source.description,
-                'rate_hz': self.rate_hz, 'sent': self._sent}))
+                'rate_hz': self.rate_hz, 'sent': self._sent})
+            write_file(Path(self._values['truth_folder']) / 'sent.json', text.encode())
 
     def _open_source(self) -> ImageSource:
         values = self._values
@@ -212,7 +223,9 @@ class CameraNode(Node):
         for number, frame in enumerate(self._source):
             truth = Path(folder) / f'truth_{number:05d}.npy'
             if folder and frame.truth_m_HW is not None and not truth.exists():
-                np.save(truth, frame.truth_m_HW)
+                buffer = BytesIO()
+                np.save(buffer, frame.truth_m_HW)
+                write_file(truth, buffer.getvalue())
             yield to_messages(frame, number, self._values['frame_id'], self._values['encoding'])
             if limit and number + 1 >= limit:
                 return
@@ -251,7 +264,7 @@ def main(args: list[str] | None = None) -> int:
         args: command line; None for that of the process.
 
     Returns:
-        0, or 1 if a parameter or the source is not valid.
+        0, or 1 if a parameter or the source is not valid, or the truth cannot be written.
 
     """
     logging.basicConfig(format='%(levelname)s: %(message)s')
@@ -260,17 +273,20 @@ def main(args: list[str] | None = None) -> int:
     rclpy.init(args=args)
     node = None
     try:
-        with ended_by_signals():
-            node = CameraNode()
-            node.run()
+        try:
+            with ended_by_signals():
+                node = CameraNode()
+                node.run()
+        finally:
+            if node is not None:
+                node.save_sent()
     except ScaleDepthError as error:
         print(f'camera_node: {error}', file=sys.stderr)
         return 1
     finally:
-        if node is not None:
-            node.save_sent()
-            node.destroy_node()
         with suppress(Exception):
+            if node is not None:
+                node.destroy_node()
             rclpy.try_shutdown()
     return 0
 

@@ -199,8 +199,7 @@ def test_a_video_is_played_at_its_own_rate_and_ends(
 def test_simulation_goes_to_and_fro_with_its_truth(
     camera: Callable[..., Camera], view: Callable[..., Viewer], tmp_path: Path,
 ) -> None:
-    truth = tmp_path / 'truth'
-    truth.mkdir()
+    truth = tmp_path / 'made' / 'truth'
     viewer = view()
     one = camera(source='simulated:room:3', width=64, height=48, rendered_frames=4, frames=8,
                  rate_hz=20.0, truth_folder=str(truth), wait_for_subscribers=2)
@@ -294,10 +293,26 @@ def test_signals_that_do_not_stop_end_it_cleanly(
     assert len(json.loads((tmp_path / 'sent.json').read_text())['sent']) >= 2
 
 
+def test_a_truth_folder_that_goes_away_is_one_line_and_an_orderly_end(
+    camera: Callable[..., Camera], view: Callable[..., Viewer], images: Path, tmp_path: Path,
+) -> None:
+    truth = tmp_path / 'truth'
+    viewer = view()
+    one = camera(source=str(images), wait_for_subscribers=1, truth_folder=str(truth))
+    viewer.wait(2)
+    truth.rmdir()
+    one.process.send_signal(signal.SIGINT)
+    _, errors = one.process.communicate(timeout=60)
+    assert one.process.returncode == 1
+    assert f'camera_node: {truth / "sent.json"} cannot be written (No such file' in errors
+    assert 'Traceback' not in errors
+
+
 @pytest.mark.parametrize(('parameters', 'text'), [
     ({'source': '/nowhere'}, 'There is no source'),
     ({'encoding': 'yuv'}, "encoding is 'yuv'; choose one of rgb8, bgr8"),
     ({'focal_px': 5.0, 'horizontal_fov_deg': 60.0}, 'were given together'),
+    ({'truth_folder': '/dev/null/truth'}, '/dev/null/truth cannot be written (Not a directory)'),
 ])
 def test_bad_parameters_are_one_line(
     camera: Callable[..., Camera], parameters: dict[str, Any], text: str,
