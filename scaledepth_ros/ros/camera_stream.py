@@ -126,6 +126,7 @@ class CameraStream:
         self.health.forget_stamps()
         self.scale = FrameScale(self._pose_source, self._ranges.measure)
         self._activation = Activation()
+        self._next_due_s = 0.0
         self._ranges.open(wanted=self._wants_ranges())
         self._info.open()
         self._image.open()
@@ -239,12 +240,14 @@ class CameraStream:
         now_s = time.monotonic()
         max_rate_hz = self._parameters().max_rate_hz
         if max_rate_hz > 0.0:
+            period_s = 1.0 / max_rate_hz
+            # A limit that was lower before would be waited for.
+            self._next_due_s = min(self._next_due_s, now_s + period_s)
             if now_s < self._next_due_s:
                 self.health.count(self.health.skipped)
                 return
             # From the due time, not from now: else a 30 Hz camera limited to 20 Hz gives 15.
-            self._next_due_s = max(self._next_due_s, now_s - 1.0 / max_rate_hz)
-            self._next_due_s += 1.0 / max_rate_hz
+            self._next_due_s = max(self._next_due_s, now_s - period_s) + period_s
         self._offer(message, now_s)
 
     def _offer(self, message: Any, received_s: float) -> None:
