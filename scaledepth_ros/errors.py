@@ -38,3 +38,8 @@ class DatasetError(ScaleDepthError):
 
 class SourceError(ScaleDepthError):
     """An image source (folder, video, camera, bag) cannot be opened or read."""
+
+
+def error_text(error: BaseException) -> str:
+    """Return what a person reads of an error; its kind too where it was not written for that."""
+    return str(error) if isinstance(error, ScaleDepthError) else f'{type(error).__name__}: {error}'
