@@ -17,11 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scaledepth_ros.errors import ImageError
-
-try:
-    from cv_bridge import CvBridge
-except ImportError:  # Every encoding has an OpenCV path, so the package works without it.
-    CvBridge = None
+from scaledepth_ros.ros.cv_bridge_decoder import CvBridgeDecoder, find_cv_bridge
 
 RgbImage = npt.NDArray[np.uint8]
 
@@ -34,7 +30,8 @@ class _Layout:
     """How one encoding lies in memory; ``convert`` takes the samples as (rows, width, C)."""
 
     channels: int
-    convert: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]
+    # None for nv24, which OpenCV has no code for and whose rows are not all alike.
+    convert: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]] | None
     bits: int = 8
     # Rows of ``step`` bytes per image row: more than one where further planes follow the first.
     rows_per_row: tuple[int, int] = (1, 1)
@@ -93,8 +90,7 @@ def _layouts() -> dict[str, _Layout]:
                         even_width=True, even_height=True),
         'nv21': _Layout(1, _with_opencv(cv2.COLOR_YUV2RGB_NV21), rows_per_row=(3, 2),
                         even_width=True, even_height=True),
-        # OpenCV has no code for it; decode_image calls _nv24_to_rgb.
-        'nv24': _Layout(1, _drop_to_8_bits, rows_per_row=(3, 1)),
+        'nv24': _Layout(1, None, rows_per_row=(3, 1)),
     }
     for name in ('yuv422', 'uyvy'):
         layouts[name] = _Layout(2, _with_opencv(cv2.COLOR_YUV2RGB_UYVY), even_width=True)
@@ -109,6 +105,7 @@ def _layouts() -> dict[str, _Layout]:
 
 
 _LAYOUTS = _layouts()
+_cv_bridge = CvBridgeDecoder(find_cv_bridge())
 
 ENCODINGS = tuple(sorted(_LAYOUTS))
 """Every encoding that ``decode_image`` reads."""
@@ -173,11 +170,11 @@ def decode_image(message: Any) -> RgbImage:
     """
     rows = check_image(message)
     layout, width, step = _LAYOUTS[message.encoding], message.width, message.step
-    if layout.bridged and CvBridge is not None and step == width * layout.channels:
-        rgb = _decode_with_cv_bridge(message)
+    if layout.bridged and step == width * layout.channels:
+        rgb = _cv_bridge.decode(message)
         if rgb is not None:
             return rgb
-    if message.encoding == 'nv24':
+    if layout.convert is None:
         whole_rows = np.frombuffer(message.data, np.uint8).reshape(rows, step)
         return _nv24_to_rgb(whole_rows, width)
     dtype = np.dtype(np.uint8)
@@ -190,18 +187,6 @@ def decode_image(message: Any) -> RgbImage:
     if not dtype.isnative or step % dtype.itemsize:
         samples = samples.astype(dtype.newbyteorder('='))
     return np.ascontiguousarray(layout.convert(samples))
-
-
-def _decode_with_cv_bridge(message: Any) -> RgbImage | None:
-    """Decode with cv_bridge, or return None where the installed build cannot."""
-    # A cv_bridge built for another NumPy or OpenCV raises errors of many types on first use.
-    try:
-        rgb = CvBridge().imgmsg_to_cv2(message, 'rgb8')
-    except Exception:
-        return None
-    if rgb.dtype != np.uint8 or rgb.shape != (message.height, message.width, 3):
-        return None
-    return rgb
 
 
 def decode_compressed_image(message: Any) -> RgbImage:

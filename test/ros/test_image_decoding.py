@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scaledepth_ros.errors import ImageError
 from scaledepth_ros.ros import image_decoding
+from scaledepth_ros.ros.cv_bridge_decoder import CvBridgeDecoder, find_cv_bridge
 from scaledepth_ros.ros.image_decoding import (
     check_image,
     decode_compressed_image,
@@ -149,31 +150,59 @@ def random_image(encoding: str) -> Image:
     return image(encoding, generator.integers(0, 256, (12, 10 * channels), np.uint8), 12, 10)
 
 
-@pytest.mark.skipif(image_decoding.CvBridge is None, reason='cv_bridge is not installed')
-@pytest.mark.parametrize('encoding', ['rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8'])
+BRIDGED = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8')
+
+
+@pytest.mark.skipif(find_cv_bridge() is None, reason='cv_bridge is not installed')
+@pytest.mark.parametrize('encoding', BRIDGED)
 def test_cv_bridge_and_opencv_agree(encoding, monkeypatch):
     calls = []
-    bridge = image_decoding.CvBridge()
+    bridge = find_cv_bridge()()
 
     class Spy:
         def imgmsg_to_cv2(self, *arguments):
             calls.append(encoding)
             return bridge.imgmsg_to_cv2(*arguments)
 
-    monkeypatch.setattr(image_decoding, 'CvBridge', Spy)
+    monkeypatch.setattr(image_decoding, '_cv_bridge', CvBridgeDecoder(Spy))
     bridged = decode_image(random_image(encoding))
     assert calls == [encoding]
-    monkeypatch.setattr(image_decoding, 'CvBridge', None)
+    monkeypatch.setattr(image_decoding, '_cv_bridge', CvBridgeDecoder(None))
     np.testing.assert_array_equal(bridged, decode_image(random_image(encoding)))
 
 
-def test_broken_cv_bridge_is_not_needed(monkeypatch):
+def test_cv_bridge_is_asked_for_what_it_reads_and_not_for_padded_rows(monkeypatch):
+    asked = []
+
+    class Spy:
+        def imgmsg_to_cv2(self, message, encoding):
+            asked.append((message.encoding, encoding))
+            return np.full((message.height, message.width, 3), 7, np.uint8)
+
+    monkeypatch.setattr(image_decoding, '_cv_bridge', CvBridgeDecoder(Spy))
+    for encoding in (*BRIDGED, '8UC1'):
+        rgb = decode_image(random_image(encoding))
+        assert (np.unique(rgb).tolist() == [7]) is (encoding in BRIDGED)
+    np.testing.assert_array_equal(decode_image(interleaved('bgr8', padding=6)), COLOURS)
+    assert asked == [(encoding, 'rgb8') for encoding in BRIDGED]
+
+
+def test_broken_cv_bridge_is_not_needed_and_tried_once(monkeypatch, caplog):
+    attempts = []
+
     class Broken:
+        def __init__(self):
+            attempts.append('made')
+
         def imgmsg_to_cv2(self, *_arguments):
+            attempts.append('used')
             raise SystemError('built for another NumPy')
 
-    monkeypatch.setattr(image_decoding, 'CvBridge', Broken)
-    np.testing.assert_array_equal(decode_image(interleaved('bgr8')), COLOURS)
+    monkeypatch.setattr(image_decoding, '_cv_bridge', CvBridgeDecoder(Broken))
+    for encoding in ('bgr8', 'rgb8', 'bgr8'):
+        np.testing.assert_array_equal(decode_image(interleaved(encoding)), COLOURS)
+    assert attempts == ['made', 'used']
+    assert len(caplog.records) == 1
 
 
 def damaged(**changes: Any) -> SimpleNamespace:
