@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+import time
 from typing import Any
 
 from scaledepth_ros.camera import CameraModel
@@ -56,6 +57,9 @@ class FrameScale:
         self._ranges = ranges
         self._settings: Any = None
         self._tracker = ScaleTracker()
+        self._stamp_ns = 0
+        self._processed_s = time.monotonic()
+        self._time_s = 0.0
 
     def scaled(self, output: Any, camera: CameraModel, header: Any,
                parameters: DepthParameters) -> ScaledOutput:
@@ -74,8 +78,7 @@ class FrameScale:
                     parameters.scale_time_constant_s)
         if settings != self._settings:
             self._settings, self._tracker = settings, ScaleTracker(*settings[1:])
-        frame = (header.stamp.sec + header.stamp.nanosec / 1e9, float(output.scale_m),
-                 output.depth_m, camera)
+        frame = self._advance(header.stamp), float(output.scale_m), output.depth_m, camera
         problem, sensor = None, ''
         if anchor == 'ranges':
             ranges = self._ranges(header, camera, output.depth_m)
@@ -95,3 +98,16 @@ class FrameScale:
         if update.factor != 1.0:
             output = output.rescaled(update.factor)
         return ScaledOutput(output, update.factor, update.correction, problem, sensor)
+
+    def _advance(self, stamp: Any) -> float:
+        """
+        Return the time of a frame: its stamp, but for a constant.
+
+        Time goes on where stamps stand still: drivers leave them at 0. To the tracker all frames
+        would be of one moment, and what is measured at one moment is averaged for ever.
+        """
+        stamp_ns, now_s = stamp.sec * 1_000_000_000 + stamp.nanosec, time.monotonic()
+        self._time_s += (now_s - self._processed_s if stamp_ns == self._stamp_ns
+                         else (stamp_ns - self._stamp_ns) / 1e9)
+        self._stamp_ns, self._processed_s = stamp_ns, now_s
+        return self._time_s

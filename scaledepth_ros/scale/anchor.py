@@ -76,7 +76,8 @@ class ScaleAnchor:
         Take in one frame.
 
         Args:
-            stamp_s: Stamp of the frame; one before the last starts anew.
+            stamp_s: Stamp of the frame; one before the last starts anew, and what is measured at
+                one stamp is averaged.
             measurement: What the frame says, on its own, about its scale.
         """
         if stamp_s < self._stamp_s:

@@ -40,7 +40,8 @@ class ScaleFilter:
         Return the smoothed logarithm of the scale.
 
         Args:
-            stamp_s: Stamp of the frame.
+            stamp_s: Stamp of the frame; one that does not advance is the same moment, at which
+                the scale cannot have changed.
             log_scale: Natural logarithm of its scale in metres.
         """
         elapsed_s = stamp_s - self._stamp_s

@@ -14,6 +14,7 @@ import pytest
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.laser_scan import camera_pose
+from scaledepth_ros.ros import frame_scale
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.frame_scale import FrameScale, ScaledOutput
 from scaledepth_ros.ros.parameters import DepthParameters
@@ -138,6 +139,41 @@ def test_smoothing_follows_the_scale_with_its_time_constant() -> None:
     assert np.log(scales[7] / 4.0) == pytest.approx(0.6321 * np.log(1.1), rel=1e-3)
     np.testing.assert_allclose(
         frames[7].output.depth_m, floor_depth_m(48, 64) * scales[7] / 4.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize('parameters', [
+    ANCHORED, DepthParameters(scale_time_constant_s=0.5), replace(
+        ANCHORED, scale_time_constant_s=0.5)])
+def test_where_stamps_stand_still_time_goes_on(
+        monkeypatch: pytest.MonkeyPatch, parameters: DepthParameters) -> None:
+    """Drivers that leave stamps at 0 get what others get, and no scale that is frozen."""
+    now_s = 1000.0
+    monkeypatch.setattr(frame_scale, 'time', SimpleNamespace(monotonic=lambda: now_s))
+    # Long enough to be sure of the first factor, were all of it one moment.
+    too_far = [1.25] * 200 + [1.1] * 30
+    stamped = stream(FrameScale(pose_from_parameters), parameters, too_far)
+    unstamped, scale = [], FrameScale(pose_from_parameters)
+    for factor in too_far:
+        unstamped.append(scale.scaled(output(factor), CAMERA, header(0.0), parameters))
+        now_s += 0.1
+    assert [frame.factor for frame in unstamped] == pytest.approx(
+        [frame.factor for frame in stamped])
+    assert stamped[-1].output.scale_m == pytest.approx(
+        4.0 if parameters.scale_anchor == 'floor' else 4.4, rel=0.02)
+
+
+def test_a_stamp_that_comes_twice_forgets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(frame_scale, 'time', SimpleNamespace(monotonic=lambda: now_s))
+    scale = FrameScale(pose_from_parameters)
+    wall = replace(output(1.25), depth_m=np.full((48, 64), 2.0, np.float32))
+    stream(scale, ANCHORED, [1.25] * 20)
+    # The second copy came late; the next stamp is nearer than that.
+    for at_s, passed_s in ((101.9, 0.3), (102.0, 0.1)):
+        now_s += passed_s
+        last = scale.scaled(wall, CAMERA, header(at_s), ANCHORED)
+    assert last.factor == pytest.approx(0.8, rel=0.02)
+    assert last.correction.age_s == pytest.approx(0.4)
 
 
 def test_anchor_that_is_switched_off_leaves_nothing() -> None:
