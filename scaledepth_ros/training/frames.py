@@ -10,6 +10,9 @@ processes, of workers or of accumulated parts changes a frame or its augmentatio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import hashlib
+import os
+import signal
+from threading import Thread
 from typing import Any
 
 import cv2
@@ -260,9 +263,20 @@ def make_loader(
         batch_sampler=StepSampler(
             frames, config, processes, start_step, end_step, scene_factors=factors),
         collate_fn=collate, num_workers=workers, pin_memory=processes.device.type == 'cuda',
-        worker_init_fn=_one_thread if workers else None,
+        worker_init_fn=_begin_worker if workers else None,
         prefetch_factor=4 if workers else None)
 
 
-def _one_thread(_worker: int) -> None:
+def _begin_worker(_worker: int) -> None:
     cv2.setNumThreads(0)
+    # Ctrl-C and service managers signal all processes of a run, but the step in progress needs
+    # its frames: only the training process may end its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

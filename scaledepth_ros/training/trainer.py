@@ -107,14 +107,20 @@ class Trainer:
         deadline = time.monotonic() + 60 * options.minutes if options.minutes else None
         if self.processes.leads:
             self._introduce()
-        loader = iter(make_loader(self.frames, config, self.processes, self.done, end))
+        loader = make_loader(self.frames, config, self.processes, self.done, end)
+        # From here on a signal asks for a stop; reading frames into memory it still interrupts.
         handlers = {number: signal.signal(number, self._ask_to_stop)
                     for number in (signal.SIGINT, signal.SIGTERM)}
-        log = self._open_log()
+        log = None
         try:
+            log = self._open_log()
+            batches = iter(loader)
             while self.done < end:
                 begun = time.monotonic()
-                parts = [_next_batch(loader) for _ in range(config.accumulation)]
+                parts = self._next_parts(batches)
+                if self.processes.any(not parts):
+                    self._stop_before_step(log)
+                    break
                 waited_s = time.monotonic() - begun
                 result = self._step(parts, self.done)
                 if self.average is not None and result.updated:
@@ -134,6 +140,25 @@ class Trainer:
                 signal.signal(number, handler)
         return self.done
 
+    def _next_parts(self, batches: Iterator[NetworkBatch]) -> list[NetworkBatch]:
+        """Return what a step learns from; nothing where a stop ended the workers, too."""
+        try:
+            return [_next_batch(batches) for _ in range(self.config.accumulation)]
+        except RuntimeError as error:
+            # torch has no other name for a worker that is gone.
+            if self._stop and str(error).startswith('DataLoader worker (pid'):
+                return []
+            raise
+
+    def _stop_before_step(self, log: RunLog | None) -> None:
+        """Save what was learnt, if anything was."""
+        if log is None:
+            return
+        if self.done:
+            self._save_and_say(log)
+        else:
+            log.say('Stopped before the first step; there is nothing to resume.')
+
     def _after_step(self, log: RunLog | None, stop: bool) -> None:
         """Evaluate and save where it is time to."""
         config = self.config
@@ -144,11 +169,17 @@ class Trainer:
             if log is not None:
                 self._evaluate(log)
             self.processes.barrier()
-        if log is not None and (stop or self.done % config.save_interval == 0):
+        if log is None:
+            return
+        if stop:
+            self._save_and_say(log)
+        elif self.done % config.save_interval == 0:
             self._save()
-            if stop:
-                log.say(f'{self.done} of {config.steps} steps done; {self._checkpoint} and '
-                        f'{self.options.output / "last.safetensors"} written.')
+
+    def _save_and_say(self, log: RunLog) -> None:
+        self._save()
+        log.say(f'{self.done} of {self.config.steps} steps done; {self._checkpoint} and '
+                f'{self.options.output / "last.safetensors"} written.')
 
     def _evaluate(self, log: RunLog) -> None:
         assert self.frames.dev is not None

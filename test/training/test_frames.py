@@ -3,13 +3,20 @@
 """Which frames are learnt from, held out, and drawn when."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+import os
 from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
 
 from miniature import miniature_config, write_miniature
 import pytest
 from scaledepth_ros.data.sample import ConcatFrames, FrameInfo
 from scaledepth_ros.data.scene_depth import scene_depths
+from scaledepth_ros.data.training_set import TrainingSet
 from scaledepth_ros.errors import ConfigError, DatasetError
 from scaledepth_ros.training.config import DevConfig, SourceConfig
 from scaledepth_ros.training.distributed import Processes
@@ -140,3 +147,66 @@ def test_far_scenes_are_drawn_more_often_by_the_tilt(tmp_path: Path) -> None:
     weights = {**{f'made_{scene}': 1.0 for scene in range(2)}, **factors}
     for scene, weight in weights.items():
         assert drawn[scene] / 1000 == pytest.approx(weight / sum(weights.values()), abs=0.01)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_only_its_own_process_ends_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = write_miniature(tmp_path / 'data', scenes=2)
+    config = miniature_config(index, 'sampling.workers=1')
+    reading = tmp_path / 'reading'
+
+    def never(self: TrainingSet, key: object) -> None:
+        reading.touch()
+        time.sleep(1000)
+    monkeypatch.setattr(TrainingSet, '__getitem__', never)
+    batches = iter(make_loader(
+        open_frames(config.data, config.dev, config.seed), config, Processes(), 0, 6))
+    worker = batches._workers[0]
+    try:
+        wait_until(reading.exists)
+        # As from a terminal or a service manager: the training did not send these.
+        for name in ('INT', 'TERM'):
+            subprocess.run([sys.executable, '-c',
+                            f'import os; os.kill({worker.pid}, {getattr(signal, "SIG" + name)})'],
+                           check=True, timeout=60)
+        time.sleep(0.5)
+        assert worker.is_alive()
+        # This one is torch's own, for a worker that does not come to an end by itself.
+        worker.terminate()
+        worker.join(60)
+        assert worker.exitcode == 0
+    finally:
+        worker.kill()
+        batches._shutdown_workers()
+
+
+def test_no_worker_outlives_a_training_that_was_killed(tmp_path: Path) -> None:
+    index = write_miniature(tmp_path / 'data', scenes=2)
+    code = ('import sys, time\n'
+            'from test_frames import *\n'
+            'config = miniature_config(Path(sys.argv[1]), "sampling.workers=1")\n'
+            'frames = open_frames(config.data, config.dev, config.seed)\n'
+            'batches = iter(make_loader(frames, config, Processes(), 0, 100))\n'
+            'next(batches)\n'
+            'print(batches._workers[0].pid, flush=True)\n'
+            'time.sleep(1000)\n')
+    process = subprocess.Popen(
+        [sys.executable, '-c', code, str(index)], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': os.pathsep.join(
+            [str(Path(__file__).parent), str(Path(__file__).parents[2])])})
+    try:
+        assert process.stdout is not None
+        worker = Path('/proc') / process.stdout.readline().strip()
+        assert worker.is_dir()
+    finally:
+        process.kill()
+        process.communicate()
+    wait_until(lambda: not worker.exists() or (worker / 'stat').read_text().split()[2] == 'Z')

@@ -3,6 +3,7 @@
 """Whole runs on a miniature data set."""
 
 import json
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -227,4 +228,71 @@ def test_sigterm_leaves_a_checkpoint(index: Path, tmp_path: Path) -> None:
     assert process.returncode == 0, err
     done = load_progress(tmp_path / 'run' / 'last.ckpt').step
     assert 1 <= done < 100000
+    assert f'{done} of 100000 steps done' in out
+
+
+# A source whose frames take a while, as over a network, and say that they have begun to.
+SLOWLY = """
+import sys, time
+from pathlib import Path
+from scaledepth_ros.cli.__main__ import main
+from scaledepth_ros.data.training_set import TrainingSet
+folder, taken = Path(sys.argv[1]), TrainingSet.__getitem__
+
+def slowly(self, key):
+    (folder / f'reading_{key.step}').touch()
+    if key.step >= 1:
+        time.sleep(0.5)
+        while (folder / 'blocked').exists():
+            time.sleep(0.1)
+    return taken(self, key)
+
+TrainingSet.__getitem__ = slowly
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize('end', ['signals to the group', 'no worker any more'])
+def test_a_stop_while_waiting_for_data_leaves_a_checkpoint(
+    index: Path, tmp_path: Path, end: str,
+) -> None:
+    config = tmp_path / 'config.yaml'
+    config.write_text(yaml.safe_dump({
+        **VALUES, 'steps': 100000, 'sampling': {**VALUES['sampling'], 'workers': 1}}))
+    blocked = tmp_path / 'blocked'
+    blocked.touch()
+    process = subprocess.Popen(
+        [sys.executable, '-c', SLOWLY, tmp_path, 'train', '--config', config, '--data', index,
+         '--output', tmp_path / 'run', '--threads', '1'],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=Path(trainer_module.__file__).parents[2])
+    try:
+        log = tmp_path / 'run' / 'log.jsonl'
+        deadline = time.monotonic() + 150
+        while not (log.exists() and log.stat().st_size and (tmp_path / 'reading_1').exists()):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        if end == 'signals to the group':
+            for number in (signal.SIGINT, signal.SIGTERM):
+                os.killpg(process.pid, number)
+            # A worker that these ended would be missed long before.
+            time.sleep(1)
+            blocked.unlink()
+        else:
+            process.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
+            for child in map(int, children.split()):
+                os.kill(child, signal.SIGKILL)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        # A worker looks after its parent only between two batches.
+        blocked.unlink(missing_ok=True)
+    assert process.returncode == 0, err
+    assert 'Traceback' not in err
+    done = 2 if end == 'signals to the group' else 1
+    assert load_progress(tmp_path / 'run' / 'last.ckpt').step == done
+    assert load_model(tmp_path / 'run' / 'last.safetensors')[1].trained
     assert f'{done} of 100000 steps done' in out
