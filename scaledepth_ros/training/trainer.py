@@ -114,6 +114,11 @@ class Trainer:
         log = None
         try:
             log = self._open_log()
+            if log is not None and self.done == end:
+                # A run may have ended between its last checkpoint and the model file.
+                self._save_model('last.safetensors', {})
+                log.say(f'{self.done} of {config.steps} steps were done before; '
+                        f'{options.output / "last.safetensors"} written.')
             batches = iter(loader)
             while self.done < end:
                 begun = time.monotonic()

@@ -122,6 +122,31 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_frames(
     assert [row['step'] for row in log_of(tmp_path)] == list(range(6))
 
 
+def test_a_run_whose_last_model_file_failed_is_finished_by_resuming(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = miniature_config(index, 'steps=2')
+    trainer = Trainer(config, RunOptions(output=tmp_path))
+
+    def full(*_arguments: object, **_options: object) -> None:
+        raise CheckpointError('No space left on device')
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_module, 'save_model', full)
+        with pytest.raises(CheckpointError, match='No space left on device'):
+            trainer.run()
+    assert load_progress(tmp_path / 'last.ckpt').step == 2
+    assert not (tmp_path / 'last.safetensors').exists()
+
+    assert Trainer(config, RunOptions(output=tmp_path, resume=True)).run() == 2
+    assert '2 of 2 steps were done before' in capsys.readouterr().out
+    model, info = load_model(tmp_path / 'last.safetensors')
+    assert 'trained for 2 of 2 steps' in info.description
+    for name, value in trainer.average.model.state_dict().items():
+        assert torch.equal(value.half(), model.state_dict()[name].half()), name
+    assert len(log_of(tmp_path)) == 2
+
+
 def test_a_full_disk_leaves_the_old_checkpoint(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
