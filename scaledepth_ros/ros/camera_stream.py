@@ -149,9 +149,14 @@ class CameraStream:
         self.outputs.destroy()
 
     def follow_publishers(self) -> None:
-        """Adapt the subscriptions to the publishers there are now."""
-        self._info.follow_publishers()
-        self._image.follow_publishers()
+        """Adapt the subscriptions to the publishers there are now; what fails is reported."""
+        for each, kind in ((self._info, FaultKind.CALIBRATION), (self._image, FaultKind.CAMERA)):
+            try:
+                each.follow_publishers()
+            except Exception as error:
+                # The subscription of before goes on, and the next call may succeed.
+                self.report(kind, f'cannot subscribe to {each.topic} anew: '
+                                  f'{type(error).__name__}: {error}')
         self._ranges.follow(wanted=self._wants_ranges())
 
     def statuses(self, *, active: bool) -> list[DiagnosticStatus]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 import os
 import sys
+import traceback
 from typing import Any
 
 import rclpy
@@ -26,7 +27,8 @@ def run_process(make_node: Callable[[], Any], args: list[str] | None) -> int:
         args: command line; None for that of the process.
 
     Returns:
-        1 if a parameter is not valid; otherwise the process ends here, with status 0.
+        1 if a parameter is not valid; otherwise the process ends here, with status 0, or with 1
+        after an error that nobody expected, which is printed.
 
     """
     # Before anything has been allocated, or a size that came first decides how the rest is.
@@ -34,6 +36,7 @@ def run_process(make_node: Callable[[], Any], args: list[str] | None) -> int:
     let_signals_only_end_the_context()
     rclpy.init(args=args)
     node = executor = None
+    status = 0
     try:
         with ended_by_signals():
             node = make_node()
@@ -43,8 +46,14 @@ def run_process(make_node: Callable[[], Any], args: list[str] | None) -> int:
             spin(executor, node)
     except ConfigError as error:
         print(f'depth_node: {error}', file=sys.stderr)
-        rclpy.try_shutdown()
-        return 1
+        if node is None:
+            rclpy.try_shutdown()
+            return 1
+        status = 1
+    except Exception:
+        traceback.print_exc()
+        status = 1
+    # Also after an error: what is left of a node in /dev/shm stays when its process has ended.
     if node is not None:
         node.stop(process_ends=True)
     if executor is not None:
@@ -56,4 +65,4 @@ def run_process(make_node: Callable[[], Any], args: list[str] | None) -> int:
     sys.stderr.flush()
     # All of ROS is closed. An orderly end of the interpreter would take seconds to unload torch,
     # and crash if the worker thread is still inside the network.
-    os._exit(0)
+    os._exit(status)

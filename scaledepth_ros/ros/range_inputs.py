@@ -141,21 +141,16 @@ class RangeInputs:
             for each in self._inputs.values():
                 each.follow_publishers()
             self._setup_problem = self._own_output()
+            if self._unmatched_s is not None:
+                self._silence = self._silence_text()
+            if self._tf_wanted and self._tf is None and self._tf_problem is None:
+                self._listen_to_tf()
         except Exception as error:
             # Depth is worth more than its scale, and the next call may succeed.
             if self._node.context.ok():
                 if not self._subscribed:
                     self._close_inputs()
                 self._setup_problem = ConfigError(f'{type(error).__name__}: {error}')
-            return
-        if self._unmatched_s is not None:
-            self._silence = self._silence_text()
-        if self._tf_wanted and self._tf is None and self._tf_problem is None:
-            try:
-                self._tf = TfPose(self._node, reason=self._tf_wanted,
-                                  remedy='have the sensor publish in the frame of the image')
-            except ConfigError as error:
-                self._tf_problem = error
 
     def measure(self, header: Any, camera: CameraModel, depth_m: Any) -> RangeScale:
         """
@@ -225,6 +220,13 @@ class RangeInputs:
             f'the nearest message on {self._topics[each]} is {abs(apart_s):.1f} s '
             f'{"older" if apart_s > 0.0 else "newer"} than the image; does it still come, and on '
             'the clock of the camera?')
+
+    def _listen_to_tf(self) -> None:
+        try:
+            self._tf = TfPose(self._node, reason=self._tf_wanted,
+                              remedy='have the sensor publish in the frame of the image')
+        except ConfigError as error:
+            self._tf_problem = error
 
     def _own_output(self) -> ConfigError | None:
         """Return what is wrong if the node would tie its depth to its own depth."""

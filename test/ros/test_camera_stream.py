@@ -37,6 +37,38 @@ def test_what_the_end_of_the_process_interrupts_is_no_fault(domain: int) -> None
     node.destroy_node()
 
 
+@pytest.mark.parametrize(('failing', 'kind'), [
+    ('_info', FaultKind.CALIBRATION), ('_image', FaultKind.CAMERA)])
+def test_subscription_that_cannot_be_replaced_is_a_fault_and_costs_nothing_else(
+        domain: int, monkeypatch: pytest.MonkeyPatch, failing: str, kind: FaultKind) -> None:
+    context = Context()
+    context.init(domain_id=domain)
+    node = LifecycleNode('camera', context=context)
+    said: list[str] = []
+    log = SimpleNamespace(fault=lambda _key, text, **_options: said.append(text))
+    stream = CameraStream(
+        node, 'front', DepthParameters, lambda _frame: False, log, pose_from_parameters)
+    followed: list[str] = []
+
+    def fail() -> None:
+        raise RuntimeError('no more entities')
+    for name in ('_info', '_image'):
+        monkeypatch.setattr(getattr(stream, name), 'follow_publishers', fail if name == failing
+                            else lambda name=name: followed.append(name))
+    monkeypatch.setattr(stream._ranges, 'follow', lambda *, wanted: followed.append('_ranges'))
+    stream.follow_publishers()
+    topic = getattr(stream, failing).topic
+    text = f'cannot subscribe to {topic} anew: RuntimeError: no more entities'
+    assert stream.health.fault_of(kind).text == text
+    assert said == [f'front {kind.value}: {text}']
+    assert followed == [name for name in ('_info', '_image', '_ranges') if name != failing]
+    # The context may go away at any moment; that is no fault.
+    context.try_shutdown()
+    stream.follow_publishers()
+    assert len(said) == 1
+    node.destroy_node()
+
+
 class Limited:
     """A camera at a limited rate, and a clock that only its images move."""
 

@@ -3,6 +3,7 @@
 """Ends and failures of transitions, while the network is at work or cannot be used."""
 from __future__ import annotations
 
+from pathlib import Path
 import time
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from scaledepth_ros.ros import depth_node
 from scaledepth_ros.ros.camera_stream import CameraStream
 from scaledepth_ros.ros.depth_node import DepthNode
 from scaledepth_ros.ros.network import warmed_up
+from shared_memory import shared_memory_of
 
 pytestmark = pytest.mark.ros
 OK = DiagnosticStatus.OK
@@ -146,3 +148,40 @@ def test_signal_while_a_camera_is_set_up_is_no_fault(node, monkeypatch, capfd, m
     with pytest.raises(KeyboardInterrupt):
         transition()
     assert 'cannot' not in ''.join(capfd.readouterr())
+
+
+_FAILING_NODE = """
+from pathlib import Path
+import sys
+sys.path.insert(0, {folder!r})
+from known_depth_node import KnownDepth
+from scaledepth_ros.ros import depth_node
+
+
+def fail_when_told(_node):
+    if Path({flag!r}).exists():
+        raise RuntimeError('nobody thought of this')
+
+
+depth_node.DepthNode._follow_publishers = fail_when_told
+sys.exit(depth_node.main(predictor_factory=KnownDepth))
+"""
+
+
+def test_unexpected_error_ends_the_process_and_leaves_nothing_behind(start, join, tmp_path):
+    script, flag = tmp_path / 'failing_node.py', tmp_path / 'fail'
+    script.write_text(_FAILING_NODE.format(
+        folder=str(Path(__file__).parent), flag=str(flag)))
+    process = start(script=script, model='known')
+    peer = join()
+    peer.wait_for_outputs()
+    peer.exchange(make_image(), make_info(), 'depth/image')
+    files = shared_memory_of(process.process.pid)
+    assert files
+    flag.touch()
+    process.process.wait(30)
+    assert process.process.returncode == 1
+    assert 'RuntimeError: nobody thought of this' in process.log()
+    assert process.log().count('Traceback') == 1
+    # Ports may have passed to the next process; segments are its own.
+    assert [path for path in files if path.exists() and 'port' not in path.name] == []

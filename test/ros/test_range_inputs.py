@@ -362,3 +362,36 @@ def test_subscription_that_cannot_be_made_is_a_problem_and_tried_again(node: Nod
     inputs.follow(wanted=True)
     assert node.opened() == {POINTS, SCAN, RANGE}
     assert measure(inputs).problem is None
+
+
+@pytest.mark.parametrize('part', ['publisher_count', 'follow_publishers'])
+def test_what_fails_while_publishers_are_followed_is_a_problem_until_it_works(
+        node: Node, inputs: RangeInputs, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch,
+        part: str) -> None:
+    def fail() -> None:
+        raise MemoryError('no room')
+    # Silent for so long that the publishers are asked why.
+    measure(inputs)
+    clock.now_s += 3.0
+    with monkeypatch.context() as patch:
+        patch.setattr(node.subscriptions[SCAN], part, fail)
+        inputs.follow(wanted=True)
+        assert str(measure(inputs).problem) == 'MemoryError: no room'
+    assert node.opened() == {POINTS, SCAN, RANGE}
+    inputs.follow(wanted=True)
+    assert 'MemoryError' not in str(measure(inputs).problem)
+
+
+def test_tf_that_cannot_be_listened_to_is_a_problem_and_tried_again(
+        node: Node, inputs: RangeInputs, tf: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise MemoryError('no room')
+    node.subscriptions[SCAN].send(scan())
+    measure(inputs)
+    with monkeypatch.context() as patch:
+        patch.setattr(range_inputs, 'TfPose', fail)
+        inputs.follow(wanted=True)
+        assert str(measure(inputs).problem) == 'MemoryError: no room'
+    inputs.follow(wanted=True)
+    send_transform(tf)
+    assert factor(measure(inputs)) == pytest.approx(0.8, abs=0.01)
