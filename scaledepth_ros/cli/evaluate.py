@@ -149,7 +149,7 @@ def _measure(
         How many pictures were drawn.
     """
     # Imported here for the same reason as in run().
-    from scaledepth_ros.evaluation.baselines import evaluate_baseline
+    from scaledepth_ros.evaluation.baselines import evaluate_baseline, fit_baseline
     from scaledepth_ros.evaluation.evaluate import evaluate, UNUSABLE, worst_frames
     from scaledepth_ros.evaluation.pictures import write_frame_pictures
     from scaledepth_ros.evaluation.report import full_report
@@ -167,7 +167,18 @@ def _measure(
     skip = None if args.strict or name is not None else left_out
     frames = _spread(
         _chosen(open_dataset(args.data, split, skip=skip), args.scenes), args.max_frames)
-    train = open_dataset(args.train or args.data, 'train') if args.baseline else None
+    untaught: set[str] = set()
+
+    def left_out_of_training(error: DatasetError) -> None:
+        # Every baseline reads the training frames anew.
+        if str(error) not in untaught:
+            untaught.add(str(error))
+            print(f'Left out of the baselines: {error}', file=sys.stderr)
+
+    source = args.train or args.data
+    strict = args.strict or split_spec(source)[0] is not None
+    train_skip = None if strict else left_out_of_training
+    train = open_dataset(source, 'train', skip=train_skip) if args.baseline else None
     if train is not None and args.scenes is not None:
         train = _without(train, frames)
     protocol = get_protocol(args.protocol or name or 'default')
@@ -179,6 +190,14 @@ def _measure(
         if args.fit_uncertainty is not None and predictor.weights.path is None:
             raise ConfigError(
                 '--fit-uncertainty needs a model file; this model has random weights.')
+        # Before the network, so that nothing of them can cost what it took to measure it.
+        fitted = [
+            fit_baseline(
+                baseline, train, {info.domain for info in frames.infos}, skip=train_skip,
+                progress=_progress(f'training frames of {baseline}'))
+            for baseline in args.baseline if train is not None]
+        if untaught:
+            print(f'{len(untaught)} training frame(s) left out of the baselines', file=sys.stderr)
         evaluation = evaluate(
             frames, predictor, _for_predictor(protocol, predictor),
             with_completed=args.with_completed, skip=skip, progress=_progress('frames measured'))
@@ -187,12 +206,11 @@ def _measure(
             reports[args.model]['left_out'][UNUSABLE] = len(unusable)
         usable = _where(
             frames, lambda info: info.name not in evaluation.left_out.get(UNUSABLE, ()))
-        for baseline in args.baseline:
-            assert train is not None
-            reports[baseline] = full_report(
+        for baseline in fitted:
+            reports[baseline.name] = full_report(
                 evaluate_baseline(
-                    baseline, train, usable, protocol, with_completed=args.with_completed,
-                    progress=_progress(f'frames of {baseline}')),
+                    baseline, usable, protocol, with_completed=args.with_completed,
+                    progress=_progress(f'frames of {baseline.name}')),
                 average)
         title = (
             f'{predictor.weights.description} on {predictor.device} ({predictor.engine}), '

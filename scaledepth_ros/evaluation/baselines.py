@@ -8,8 +8,8 @@ baseline knows the lens, as the network does, and it is one model for indoor and
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 import math
 
 import cv2
@@ -18,9 +18,14 @@ from numpy.typing import NDArray
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.data.augmentation import assumed_focal_px, ASSUMED_FOV_DEG
 from scaledepth_ros.data.resize import resize_depth
-from scaledepth_ros.data.sample import FrameSource, SelectedFrames
+from scaledepth_ros.data.sample import FrameSource, RgbdSample, SelectedFrames
 from scaledepth_ros.errors import ConfigError, DatasetError
-from scaledepth_ros.evaluation.evaluate import evaluate, Evaluation, FrameResult
+from scaledepth_ros.evaluation.evaluate import (
+    evaluate,
+    Evaluation,
+    FrameResult,
+    require_results,
+)
 from scaledepth_ros.evaluation.protocols import Protocol
 from scaledepth_ros.model.scaledepth import DepthOutput
 
@@ -33,9 +38,59 @@ BASELINES = (
 _GRID_HW = (60, 80)
 
 
-def evaluate_baseline(
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """
+    A baseline that has seen the training set.
+
+    Attributes:
+        name: One of ``BASELINES``.
+        means: Groups of domains, and the mean depth of each group.
+    """
+
+    name: str
+    means: tuple[tuple[tuple[str, ...], 'MeanDepth'], ...]
+
+
+def fit_baseline(
     name: str,
     train: FrameSource,
+    domains: Collection[str],
+    *,
+    skip: Callable[[DatasetError], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Baseline:
+    """
+    Take the means of a baseline.
+
+    Args:
+        name: One of ``BASELINES``. Those per domain know whether a frame is indoor or outdoor,
+            which the network is not told.
+        train: Frames that the mean is taken over.
+        domains: Domains of the frames that are to be measured.
+        skip: As in ``MeanDepth``.
+        progress: Called with (frames done, frames in all).
+
+    Raises:
+        ConfigError: The name is unknown.
+        DatasetError: There are no training frames of a domain, or one cannot be read.
+    """
+    if name not in BASELINES:
+        raise ConfigError(f'Baseline {name!r} is unknown; choose one of {", ".join(BASELINES)}.')
+    groups = [('indoor',), ('outdoor',)] if 'per-domain' in name else [('indoor', 'outdoor')]
+    means = []
+    for members in groups:
+        if not any(domain in members for domain in domains):
+            continue
+        known = [i for i, info in enumerate(train.infos) if info.domain in members]
+        means.append((members, MeanDepth(
+            SelectedFrames(train, known), logarithmic='log' in name, skip=skip, progress=progress
+        )))
+    return Baseline(name=name, means=tuple(means))
+
+
+def evaluate_baseline(
+    baseline: Baseline,
     frames: FrameSource,
     protocol: Protocol,
     *,
@@ -43,47 +98,38 @@ def evaluate_baseline(
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """
-    Measure a baseline by name.
+    Measure a baseline.
 
     Args:
-        name: One of ``BASELINES``. Those per domain know whether a frame is indoor or outdoor,
-            which the network is not told.
-        train: Frames that the mean is taken over.
+        baseline: From ``fit_baseline``, for all domains of the frames.
         frames: Frames that are measured.
         protocol: Crop, limits and clamps; focal rescaling is dropped, the baseline does its own.
         with_completed: As in ``evaluate``.
-        progress: Called with (frames done, frames in all), over training frames first.
+        progress: Called with (frames done, frames in all).
 
     Raises:
-        ConfigError: The name is unknown.
-        DatasetError: There are no training frames of a domain.
+        DatasetError: A frame cannot be read, or none is fit.
     """
-    if name not in BASELINES:
-        raise ConfigError(f'Baseline {name!r} is unknown; choose one of {", ".join(BASELINES)}.')
     protocol = replace(protocol, focal_reference_px=None)
-    logarithmic = 'log' in name
-    domains = [('indoor',), ('outdoor',)] if 'per-domain' in name else [('indoor', 'outdoor')]
     results: list[FrameResult] = []
     left_out: dict[str, tuple[str, ...]] = {}
-    for members in domains:
-        known = [i for i, info in enumerate(train.infos) if info.domain in members]
+    for members, mean_depth in baseline.means:
         asked = [i for i, info in enumerate(frames.infos) if info.domain in members]
-        if not asked:
-            continue
-        mean_depth = MeanDepth(
-            SelectedFrames(train, known), logarithmic=logarithmic, progress=progress
-        )
         part = evaluate(
             SelectedFrames(frames, asked),
             mean_depth,
             protocol,
             with_completed=with_completed,
+            # One domain may have no frame that is fit, as long as the other has.
+            may_be_empty=True,
             progress=progress,
         )
         results += part.results
         for reason, names in part.left_out.items():
             left_out[reason] = left_out.get(reason, ()) + names
-    return Evaluation(protocol=protocol, results=tuple(results), left_out=left_out)
+    evaluation = Evaluation(protocol=protocol, results=tuple(results), left_out=left_out)
+    require_results(evaluation)
+    return evaluation
 
 
 class MeanDepth:
@@ -97,7 +143,12 @@ class MeanDepth:
     Args:
         frames: The training set.
         logarithmic: Average log depth (the best constant for relative errors) instead of depth.
+        skip: Called with what is wrong with a frame that cannot be read, which is then left out;
+            None raises it.
         progress: Called with (frames done, frames in all) after each.
+
+    Raises:
+        DatasetError: A frame cannot be read, or none is left.
     """
 
     def __init__(
@@ -105,22 +156,24 @@ class MeanDepth:
         frames: FrameSource,
         *,
         logarithmic: bool,
+        skip: Callable[[DatasetError], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         scene_sums: dict[str, list[NDArray[np.float64]]] = defaultdict(
             lambda: [np.zeros(_GRID_HW) for _ in range(3)]
         )
         for index, info in enumerate(frames.infos):
-            sample = frames[index]
-            focal = _relative_focal(sample.camera, info.height, info.width)
-            values = resize_depth(sample.depth_m_HW, *_GRID_HW).astype(np.float64) / focal
-            if logarithmic:
-                values = np.log(values)
-            known = np.isfinite(values)
-            values = np.where(known, values, 0.0)
-            sums = scene_sums[info.scene]
-            for total, part in zip(sums, (known, values, values**2), strict=True):
-                total += part
+            try:
+                sample = frames[index]
+            except DatasetError as error:
+                if skip is None:
+                    raise
+                skip(error)
+            else:
+                known, values = _on_grid(sample, logarithmic=logarithmic)
+                sums = scene_sums[info.scene]
+                for total, part in zip(sums, (known, values, values**2), strict=True):
+                    total += part
             if progress is not None:
                 progress(index + 1, len(frames))
         if not scene_sums:
@@ -167,6 +220,18 @@ class MeanDepth:
             scene=None,
             scene_probabilities=None,
         )
+
+
+def _on_grid(
+    sample: RgbdSample, *, logarithmic: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return 1 where canonical depth is known on the grid, and its values, 0 elsewhere."""
+    focal = _relative_focal(sample.camera, sample.info.height, sample.info.width)
+    values = resize_depth(sample.depth_m_HW, *_GRID_HW).astype(np.float64) / focal
+    if logarithmic:
+        values = np.log(values)
+    known = np.isfinite(values)
+    return known.astype(np.float64), np.where(known, values, 0.0)
 
 
 def _relative_focal(camera: CameraModel | None, height: int, width: int) -> float:

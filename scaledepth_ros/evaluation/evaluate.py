@@ -114,6 +114,7 @@ def evaluate(
     protocol: Protocol = DEFAULT_PROTOCOL,
     *,
     with_completed: bool = False,
+    may_be_empty: bool = False,
     skip: Callable[[DatasetError], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -126,6 +127,7 @@ def evaluate(
             because engines compile for a size.
         protocol: Crop, limits and clamps.
         with_completed: Measure on interpolated depth too.
+        may_be_empty: Accept that no frame is fit.
         skip: Called with what is wrong with a frame that cannot be read or is too small, which
             is then left out; None raises it.
         progress: Called with (frames done, frames in all) after each.
@@ -135,7 +137,7 @@ def evaluate(
 
     Raises:
         DatasetError: A frame cannot be read, the predictor gives no depth at all for one, or no
-            frame is fit.
+            frame is fit and that is not accepted.
     """
     left_out: dict[str, list[str]] = {}
     results: list[FrameResult] = []
@@ -160,17 +162,33 @@ def evaluate(
             left_out.setdefault(reason, []).append(info.name)
         if progress is not None:
             progress(index + 1, len(frames))
-    if not results:
-        raise DatasetError(
-            f'None of {len(frames)} frames can be measured: '
-            + '; '.join(f'{len(names)} because {reason}' for reason, names in left_out.items())
-            + '.'
-        )
-    return Evaluation(
+    evaluation = Evaluation(
         protocol=protocol,
         results=tuple(results),
         left_out={reason: tuple(names) for reason, names in left_out.items()},
     )
+    if not may_be_empty:
+        require_results(evaluation)
+    return evaluation
+
+
+def require_results(evaluation: Evaluation) -> None:
+    """
+    Refuse an evaluation without a single frame.
+
+    Args:
+        evaluation: What was measured.
+
+    Raises:
+        DatasetError: Nothing was; the message counts the reasons.
+    """
+    if not evaluation.results:
+        reasons = evaluation.left_out.items()
+        raise DatasetError(
+            f'None of {sum(len(names) for _, names in reasons)} frames can be measured: '
+            + '; '.join(f'{len(names)} because {reason}' for reason, names in reasons)
+            + '.'
+        )
 
 
 def _readied(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scaledepth_ros.data.resize import is_sparse
 from scaledepth_ros.errors import ConfigError, DatasetError
-from scaledepth_ros.evaluation.baselines import evaluate_baseline, MeanDepth
+from scaledepth_ros.evaluation.baselines import evaluate_baseline, fit_baseline, MeanDepth
 from scaledepth_ros.evaluation.evaluate import evaluate, FrameResult, worst_frames
 from scaledepth_ros.evaluation.pictures import write_frame_pictures
 from scaledepth_ros.evaluation.protocols import DEFAULT_PROTOCOL, Protocol
@@ -247,15 +247,31 @@ def test_the_mean_depth_fills_what_no_frame_covers_from_the_nearest_known():
 def test_baselines_per_domain_know_where_they_are():
     train = ListFrames([_wall('a', 2.0, 40.0), _wall('b', 20.0, 40.0, 'outdoor')])
     frames = ListFrames([_wall('c', 2.0, 40.0), _wall('d', 20.0, 40.0, 'outdoor')])
-    known = evaluate_baseline('mean-depth-per-domain', train, frames, DEFAULT_PROTOCOL)
+    both = {'indoor', 'outdoor'}
+    known = evaluate_baseline(
+        fit_baseline('mean-depth-per-domain', train, both), frames, DEFAULT_PROTOCOL)
     assert [r.raw['abs_rel'] for r in known.results] == [pytest.approx(0, abs=1e-5)] * 2
-    common = evaluate_baseline('mean-depth', train, frames, DEFAULT_PROTOCOL)
+    mean_depth = fit_baseline('mean-depth', train, both)
+    common = evaluate_baseline(mean_depth, frames, DEFAULT_PROTOCOL)
     assert [r.raw['abs_rel'] for r in common.results] == [
         pytest.approx(4.5, rel=1e-4), pytest.approx(0.45, rel=1e-4)]
     rescaling = Protocol(name='rescaled', focal_reference_px=500.0)
-    rescaled = evaluate_baseline('mean-depth', train, frames, rescaling)
+    rescaled = evaluate_baseline(mean_depth, frames, rescaling)
     assert rescaled.results[0].raw == common.results[0].raw
     with pytest.raises(ConfigError, match="Baseline 'median'"):
-        evaluate_baseline('median', train, frames, DEFAULT_PROTOCOL)
+        fit_baseline('median', train, both)
     with pytest.raises(DatasetError, match='training set is empty'):
         MeanDepth(ListFrames([]), logarithmic=False)
+
+
+def test_a_domain_without_a_fit_frame_costs_a_baseline_only_that_domain():
+    train = ListFrames([_wall('a', 2.0, 40.0), _wall('b', 20.0, 40.0, 'outdoor')])
+    beyond = _wall('d', 90.0, 40.0, 'outdoor')
+    baseline = fit_baseline('mean-depth-per-domain', train, {'indoor', 'outdoor'})
+    found = evaluate_baseline(
+        baseline, ListFrames([_wall('c', 2.0, 40.0), beyond]), DEFAULT_PROTOCOL)
+    assert [result.info.scene for result in found.results] == ['c']
+    assert found.left_out == {
+        'no valid ground truth within crop and limits': (beyond.info.name,)}
+    with pytest.raises(DatasetError, match='None of 1 frames can be measured: 1 because no valid'):
+        evaluate_baseline(baseline, ListFrames([beyond]), DEFAULT_PROTOCOL)

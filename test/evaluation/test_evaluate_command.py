@@ -201,6 +201,44 @@ def test_strict_stops_at_a_frame_that_cannot_be_used(index):
         _run('--data', index, '--json', '--strict')
 
 
+def _spoil_training(index):
+    """Empty the depth of a room to learn from, and lose the picture of a street."""
+    for path in index.parent.glob('train_room1/*_depth.png'):
+        save(path, np.zeros((64, 96), np.uint16))
+    for path in index.parent.glob('train_street0/*[0-9].png'):
+        path.unlink()
+
+
+def test_training_frames_that_cannot_be_used_do_not_cost_the_measurement(index, capsys):
+    _spoil_training(index)
+    assert _run('--data', index, '--json', '--baseline', 'mean-depth',
+                '--baseline', 'mean-log-depth-per-domain') == 0
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    assert (report['frames'], report['unusable'], report['left_out']) == (4, [], {})
+    # Both baselines read both frames; what is left shows the same.
+    assert report['baselines']['mean-log-depth-per-domain']['indoor']['raw'][
+        'abs_rel'] == pytest.approx(0.0, abs=1e-4)
+    # One room of 2.5 m and one street of 10 m.
+    assert report['baselines']['mean-depth']['outdoor']['raw']['abs_rel'] == pytest.approx(0.375)
+    assert captured.err.count('Left out of the baselines: ') == 2
+    assert 'train_street0' in captured.err
+    assert 'only 0 of 6144 depth pixels' in captured.err
+    assert '2 training frame(s) left out of the baselines' in captured.err
+
+
+def test_strict_stops_at_a_training_frame_before_the_network_runs(index, monkeypatch):
+    for path in index.parent.glob('train_room1/*_depth.png'):
+        save(path, np.zeros((64, 96), np.uint16))
+
+    def infer(self, rgb_HW3, camera=None):
+        raise AssertionError('the network ran')
+    monkeypatch.setattr(StandIn, 'infer', infer)
+    with pytest.raises(DatasetError, match='only 0 of 6144 depth pixels'):
+        _run('--data', index, '--json', '--strict', '--baseline', 'mean-depth')
+    assert StandIn.made[0].closed
+
+
 def test_an_image_that_is_too_small_is_left_out_by_name(index, capsys, monkeypatch):
     def infer(self, rgb_HW3, camera=None, infer=StandIn.infer):
         if rgb_HW3.shape[0] == 20:
