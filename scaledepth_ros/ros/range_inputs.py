@@ -25,11 +25,15 @@ from sensor_msgs.msg import LaserScan, PointCloud2, Range
 # image has been processed, the scan it is compared with may be that old. A robot at 1 m/s has
 # moved by 0.2 m then, a tenth of 2 m.
 _MAX_APART_NS = 200_000_000
-# Longer than the network takes for an image, else the measurement that fits it has gone.
-_KEPT_NS = 2_000_000_000
-_MAX_KEPT = 100
+# Longer than the network takes for an image, else the measurement that fits it has gone: the
+# slowest takes seconds on a small CPU.
+_KEPT_NS = 10_000_000_000
+# Of faster sensors only some messages are kept. At most 500, then, of at most 240 kB each.
+_STEP_NS = 20_000_000
 # Sensors slower than the camera fit only some of its images.
 _PATIENCE_S = 2.0
+# A sensor that has gone since has no fault any more.
+_FAILURE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -163,11 +167,11 @@ class RangeInputs:
 
         """
         stamp_ns = _nanoseconds(header.stamp)
+        failed_s = time.monotonic() - _FAILURE_S
         problems = [self._setup_problem]
         with self._lock:
-            problems += self._failures.values()
-            # Of two with one stamp, the one that came last.
-            found = {each: min(reversed(kept), key=lambda one: abs(one.stamp_ns - stamp_ns))
+            problems += [error for at_s, error in self._failures.values() if at_s > failed_s]
+            found = {each: min(kept, key=lambda one: abs(one.stamp_ns - stamp_ns))
                      for each, kept in self._kept.items()}
         fitting = {each: reading for each, reading in found.items()
                    if abs(reading.stamp_ns - stamp_ns) <= _MAX_APART_NS}
@@ -254,15 +258,20 @@ class RangeInputs:
     def _receive(self, each: _Sensor, message: Any) -> None:
         if not message.header.frame_id:
             raise ConfigError('it has no frame_id, so nobody knows where it was measured')
-        reading = _Reading(message.header.frame_id, _nanoseconds(message.header.stamp),
-                           each.points(message))
+        stamp_ns = _nanoseconds(message.header.stamp)
+        kept = self._kept.get(each)
+        if kept and 0 < stamp_ns - kept[-1].stamp_ns < _STEP_NS:
+            return
+        reading = _Reading(message.header.frame_id, stamp_ns, each.points(message))
         with self._lock:
             self._failures.pop(each, None)
-            kept = self._kept.setdefault(each, deque(maxlen=_MAX_KEPT))
-            if kept and reading.stamp_ns < kept[-1].stamp_ns:
+            kept = self._kept.setdefault(each, deque())
+            if kept and stamp_ns < kept[-1].stamp_ns:
                 # The clock was set, or a bag begins anew: what was known is of another time.
                 kept.clear()
-            while kept and kept[0].stamp_ns < reading.stamp_ns - _KEPT_NS:
+            elif kept and stamp_ns == kept[-1].stamp_ns:
+                kept.pop()
+            while kept and kept[0].stamp_ns < stamp_ns - _KEPT_NS:
                 kept.popleft()
             kept.append(reading)
 
@@ -270,7 +279,7 @@ class RangeInputs:
         text = str(error) if isinstance(error, ScaleDepthError) else (
             f'{type(error).__name__}: {error}')
         with self._lock:
-            self._failures[each] = ConfigError(
+            self._failures[each] = time.monotonic(), ConfigError(
                 f'a message on {self._topics[each]} cannot be used: {text}')
 
     def _unsubscribe(self) -> None:
@@ -288,7 +297,7 @@ class RangeInputs:
     def _forget(self) -> None:
         with self._lock:
             self._kept: dict[_Sensor, deque[_Reading]] = {}
-            self._failures: dict[_Sensor, ConfigError] = {}
+            self._failures: dict[_Sensor, tuple[float, ConfigError]] = {}
         self._setup_problem: ConfigError | None = None
         self._own: set[_Sensor] = set()
         self._tf_problem: ConfigError | None = None

@@ -254,10 +254,31 @@ def test_image_is_compared_with_the_message_of_its_time(
 
 
 def test_only_the_last_seconds_are_kept(node: Node, inputs: RangeInputs) -> None:
-    for i in range(50):
+    for i in range(150):
         node.subscriptions[POINTS].send(cloud(10.0 + 0.1 * i))
-    assert measure(inputs, 13.0).measurement is not None
-    assert measure(inputs, 12.5).measurement is None
+    assert measure(inputs, 15.0).measurement is not None
+    assert measure(inputs, 14.6).measurement is None
+
+
+def test_slow_network_finds_what_a_fast_sensor_measured_with_the_image(
+        node: Node, inputs: RangeInputs) -> None:
+    """At 200 Hz, and 9 s after the image; memory stays bounded."""
+    seen = []
+    for i in range(3000):
+        # The wall comes nearer by 0.1 m/s.
+        node.subscriptions[POINTS].send(cloud(10.0 + 0.005 * i, z_m=5.0 - 0.0005 * i))
+        seen.append(len(inputs._kept[next(iter(inputs._kept))]))
+    assert max(seen) <= 501
+    for image_s in (16.0, 20.0, 24.99):
+        expected_m = 5.0 - 0.1 * (image_s - 10.0)
+        assert factor(measure(inputs, image_s)) == pytest.approx(expected_m / 5.0, abs=1e-3)
+
+
+def test_of_two_messages_with_one_stamp_the_last_counts(
+        node: Node, inputs: RangeInputs) -> None:
+    node.subscriptions[POINTS].send(cloud(10.0, z_m=3.0))
+    node.subscriptions[POINTS].send(cloud(10.0, z_m=4.0))
+    assert factor(measure(inputs)) == pytest.approx(0.8, abs=1e-3)
 
 
 def test_bag_that_begins_anew_is_followed(node: Node, inputs: RangeInputs) -> None:
@@ -331,6 +352,25 @@ def test_message_that_cannot_be_used_is_named_until_one_can(
     assert 'AttributeError' in str(measure(inputs).problem)
     node.subscriptions[POINTS].send(cloud())
     assert measure(inputs).problem is None
+
+
+def test_fault_of_a_sensor_does_not_outlive_it(
+        node: Node, inputs: RangeInputs, clock: SimpleNamespace) -> None:
+    """A broken sensor was replaced by one on another topic."""
+    node.subscriptions[SCAN].send(with_header(scan(), 10.0, ''))
+    for _ in range(8):
+        clock.now_s += 1.0
+        node.subscriptions[POINTS].send(cloud())
+        said = measure(inputs)
+        assert said.topic == POINTS
+        last = str(said.problem)
+        assert last == 'None' or clock.now_s < 1006.0
+    assert last == 'None'
+    # One that goes on stays a problem.
+    for _ in range(8):
+        clock.now_s += 1.0
+        node.subscriptions[SCAN].send(with_header(scan(), 10.0, ''))
+        assert 'it has no frame_id' in str(measure(inputs).problem)
 
 
 def test_subscriptions_exist_while_active_and_wanted(node: Node) -> None:
