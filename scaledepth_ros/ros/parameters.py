@@ -22,6 +22,7 @@ WHEN_UNCONFIGURED = 'while unconfigured'
 AT_START = 'at start'
 
 _CAMERA_NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
+_DEVICE = re.compile('auto|cpu|cuda(:[0-9]+)?')
 
 
 @dataclass(frozen=True)
@@ -59,22 +60,25 @@ class DepthParameters:
         change=AT_START)
 
     model: str = _parameter(
-        'lite', 'Network preset: lite for a CPU, nk for a GPU, or another name that '
-        'scaledepth_ros.model.build knows.', change=WHEN_UNCONFIGURED)
+        'lite', 'Network: lite for a CPU, nk (or n or k) for a GPU, or the path of a .safetensors '
+        'file that training wrote.', change=WHEN_UNCONFIGURED)
     weights: str = _parameter(
-        '', 'Path of a .safetensors file; empty for the weights that come with the preset.',
+        '', 'Path of a .safetensors file, such as training writes, to take instead of what comes '
+        'with the preset; what network it is, the file says. Empty for none.',
         change=WHEN_UNCONFIGURED)
     device: str = _parameter(
-        'auto', 'auto, cpu, cuda or cuda:N.', change=WHEN_UNCONFIGURED)
+        'auto', 'auto, cpu, cuda or cuda:N; auto is cuda where there is one.',
+        change=WHEN_UNCONFIGURED)
     engine: str = _parameter(
-        'auto', 'Inference engine: auto, or the name of one that is installed, such as torch.',
+        'auto', 'Inference engine: auto, torch or openvino, which runs on a CPU only. auto is '
+        'openvino on a CPU where it is installed and agrees with PyTorch, else torch.',
         change=WHEN_UNCONFIGURED)
     prepare_in_background: bool = _parameter(
         True, 'Serve with PyTorch while a faster engine gets ready; if false, configure waits '
         'for that engine.', change=WHEN_UNCONFIGURED)
     precision: str = _parameter(
-        'auto', 'Arithmetic of the network: auto, fp32, fp16 or bf16.',
-        change=WHEN_UNCONFIGURED)
+        'auto', 'Arithmetic of the network; auto is fp16 on CUDA and fp32 on a CPU.',
+        change=WHEN_UNCONFIGURED, choices=('auto', 'fp32', 'fp16', 'bf16'))
     image_width: int = _parameter(
         640, 'Width [px] of the images to get ready for while configuring; with OpenVINO, '
         'PyTorch serves the first seconds of another size.', change=WHEN_UNCONFIGURED,
@@ -199,6 +203,9 @@ class DepthParameters:
         """Check every value, then the combinations."""
         for name, _default, description in table():
             _check_value(name, getattr(self, name), description)
+        if not _DEVICE.fullmatch(self.device):
+            raise ConfigError(
+                f'device is {self.device!r}; choose auto, cpu, cuda or cuda:N, N counted from 0')
         if 0.0 < self.max_range_m <= self.min_range_m:
             raise ConfigError(
                 f'max_range_m is {self.max_range_m} and min_range_m is {self.min_range_m}; the '
@@ -216,6 +223,13 @@ class DepthParameters:
                 raise ConfigError(
                     f'{least} is {getattr(self, least)} and {most} is {getattr(self, most)}; '
                     'the maximum must be larger')
+        span_deg = self.scan_angle_max_deg - self.scan_angle_min_deg
+        # As many digits of a difference as there are.
+        if self.scan_angle_increment_deg > span_deg + 1e-9:
+            raise ConfigError(
+                f'scan_angle_increment_deg is {self.scan_angle_increment_deg}, but there are only '
+                f'{span_deg:g} degrees from scan_angle_min_deg to scan_angle_max_deg; a step must '
+                'fit between them')
 
     def changed(self, values: Mapping[str, Any]) -> DepthParameters:
         """

@@ -19,9 +19,10 @@ pytestmark = pytest.mark.ros
 # Each band lies beside the other: no limit of the one is valid with the other's partner.
 NEAR = {'min_range_m': 0.5, 'max_range_m': 2.0, 'scan_range_min_m': 0.5, 'scan_range_max_m': 2.0,
         'scan_angle_min_deg': -40.0, 'scan_angle_max_deg': -20.0,
+        'scan_angle_increment_deg': 20.0,
         'scan_min_height_m': 0.1, 'scan_max_height_m': 0.4}
 FAR = {'min_range_m': 4.0, 'max_range_m': 9.0, 'scan_range_min_m': 4.0, 'scan_range_max_m': 9.0,
-       'scan_angle_min_deg': 20.0, 'scan_angle_max_deg': 40.0,
+       'scan_angle_min_deg': 20.0, 'scan_angle_max_deg': 40.0, 'scan_angle_increment_deg': 2.0,
        'scan_min_height_m': 0.8, 'scan_max_height_m': 1.6}
 
 
@@ -57,8 +58,14 @@ def bench(domain: int) -> Iterator[Bench]:
     bench.close()
 
 
+# A step that has no room in the scan of before, and a scan that has no room for it.
+NARROW = {'scan_angle_min_deg': 50.0, 'scan_angle_max_deg': 60.0, 'scan_angle_increment_deg': 1.0}
+COARSE = {'scan_angle_min_deg': 0.0, 'scan_angle_max_deg': 40.0, 'scan_angle_increment_deg': 40.0}
+
+
 @pytest.mark.parametrize('backwards', [False, True])
-@pytest.mark.parametrize(('before', 'after'), [(NEAR, FAR), (FAR, NEAR)])
+@pytest.mark.parametrize(('before', 'after'), [
+    (NEAR, FAR), (FAR, NEAR), (NARROW, COARSE), (COARSE, NARROW)])
 def test_dump_can_be_loaded_whatever_is_set_and_in_either_order(
         bench: Bench, before: dict[str, float], after: dict[str, float], backwards: bool) -> None:
     bench.set(*before.items())
