@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scaledepth_ros.data.sample import FrameSource, RgbdSample
 from scaledepth_ros.evaluation.metrics import (
     aligned_depth_metrics,
@@ -34,15 +35,19 @@ def evaluate_frames(
     Returns:
         For each domain raw ``d1``, ``abs_rel``, ``rmse_log``, ``aligned_d1`` (after one factor an
         image), ``scale_error`` |log|, ``frames`` and ``scenes``; means over scenes of means
-        over frames. Frames without intrinsics are taken as the predictor takes them, at the
-        canonical focal length.
+        over frames. Depth beyond the network's range does not count, nor does a frame or a
+        domain without any within it. Frames without intrinsics are taken as the predictor takes
+        them, at the canonical focal length.
     """
     model.eval()
     scenes: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
     for index in range(len(frames)):
         sample = frames[index]
-        scenes[sample.info.domain][sample.scene].append(
-            _frame_metrics(model, sample, device))
+        with np.errstate(invalid='ignore'):
+            known = sample.mask_HW & (sample.depth_m_HW < model.config.max_depth_m)
+        if known.any():
+            scenes[sample.info.domain][sample.scene].append(
+                _frame_metrics(model, sample, known, device))
     results = {}
     for domain, members in sorted(scenes.items()):
         means = mean_metrics([mean_metrics(rows) for rows in members.values()])
@@ -57,7 +62,7 @@ def score(results: Mapping[str, Mapping[str, float]]) -> float:
 
 
 def _frame_metrics(
-    model: DepthNetwork, sample: RgbdSample, device: torch.device,
+    model: DepthNetwork, sample: RgbdSample, known: NDArray[np.bool_], device: torch.device,
 ) -> dict[str, float]:
     height, width = sample.depth_m_HW.shape
     config = model.config
@@ -67,7 +72,6 @@ def _frame_metrics(
     if config.canonical_focal_px is not None and sample.camera is not None:
         resized = math.sqrt(size[0] * size[1] / (height * width))
         depth_m = depth_m * (sample.camera.focal_px * resized / config.canonical_focal_px)
-    known = sample.mask_HW
     predicted, truth = np.nan_to_num(depth_m[known], posinf=1e4), sample.depth_m_HW[known]
     raw = depth_metrics(predicted, truth)
     return {

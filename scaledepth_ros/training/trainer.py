@@ -190,6 +190,10 @@ class Trainer:
         assert self.frames.dev is not None
         model = self.model if self.average is None else self.average.model
         results = evaluate_frames(model, self.frames.dev, self.processes.device)
+        if not results:
+            log.say(f'No held-out frame has depth within {model.config.max_depth_m:g} m; nothing '
+                    'to choose by.')
+            return
         log.dev(self.done, results)
         if self.best is None or score(results) > self.best:
             self.best = score(results)

@@ -68,6 +68,19 @@ def test_scenes_count_alike_and_depth_scales_with_the_focal_length() -> None:
     assert score(found) == pytest.approx(0.75)
 
 
+def test_depth_beyond_the_range_of_the_network_does_not_count() -> None:
+    assert Flat.config.max_depth_m == 80.0
+    half = frame('a', 3.0)
+    half.depth_m_HW[120:] = 100.0
+    found = evaluate_frames(
+        Flat(), Listed([half, frame('a', 80.0), frame('b', 90.0), frame('c', 90.0, 'outdoor')]),
+        torch.device('cpu'))
+    assert list(found) == ['indoor']
+    assert (found['indoor']['scenes'], found['indoor']['frames']) == (1, 1)
+    assert found['indoor']['d1'] == 1.0
+    assert found['indoor']['scale_error'] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_the_figures_are_those_of_the_predictor(tmp_path) -> None:
     torch.manual_seed(3)
     model = build_model(preset('lite')).eval()

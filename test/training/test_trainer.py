@@ -63,6 +63,19 @@ def test_the_loss_falls_and_the_run_leaves_what_it_promises(index: Path, tmp_pat
     assert yaml.safe_load((tmp_path / 'config.yaml').read_text())['steps'] == 20
 
 
+def test_held_out_frames_beyond_the_range_do_not_end_the_run(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    # All that the held-out scene shows is at 2.7 m or more; the wall of another is at 2 m.
+    config = miniature_config(index, 'steps=1', 'dev.scenes=[miniature_3]',
+                              'model.overrides.max_depth_m=2.1')
+    assert Trainer(config, RunOptions(output=tmp_path)).run() == 1
+    assert 'No held-out frame has depth within 2.1 m' in capsys.readouterr().out
+    assert (tmp_path / 'dev.jsonl').read_text() == ''
+    assert (tmp_path / 'last.safetensors').is_file()
+    assert not (tmp_path / 'best.safetensors').exists()
+
+
 @pytest.mark.parametrize('channels_last', ['false', 'true'])
 def test_a_resumed_run_is_the_same_bit_for_bit(
     index: Path, tmp_path: Path, channels_last: str,
