@@ -7,8 +7,8 @@ Weights come from installed packages or from files; only open_clip may fetch som
 it would fetch is said when it cannot.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
 from importlib import resources, util
 from pathlib import Path
 import pickle
@@ -41,7 +41,8 @@ _CLIP_FETCH = (f"open_clip's {CLIP_NAME}/{CLIP_TAG} (1.4 GB, from the Hugging Fa
 
 
 def initial_model(
-    network: ScaleDepthConfig, config: InitialisationConfig, seed: int,
+    network: ScaleDepthConfig, config: InitialisationConfig, seed: int, *,
+    chosen: Collection[str] = (),
 ) -> DepthNetwork:
     """
     Return the network to start from.
@@ -50,6 +51,9 @@ def initial_model(
         network: Its configuration.
         config: Where weights come from.
         seed: Seed of all weights that come from nowhere.
+        chosen: Fields of the network's configuration that were set on purpose. A model to
+            fine-tune hands on the scale that was fitted to its uncertainty, unless this names it
+            or the uncertainty is of another kind.
 
     Raises:
         CheckpointError: A weights file is missing, damaged or of another network.
@@ -61,7 +65,7 @@ def initial_model(
     if config.scale_m is not None:
         model.start_at(config.scale_m)
     if config.model is not None:
-        _fine_tune(model, config.model)
+        _fine_tune(model, config.model, chosen)
         return model
     load_encoder(model.image_encoder, network.encoder, config.encoder)
     if isinstance(model, ScaleDepth):
@@ -71,12 +75,14 @@ def initial_model(
     return model
 
 
-def _fine_tune(model: DepthNetwork, source: str) -> None:
+def _fine_tune(model: DepthNetwork, source: str, chosen: Collection[str]) -> None:
     """Copy the weights of a model file, or of a preset's own, that means the same by them."""
     packaged = resources.files('scaledepth_ros.model') / 'weights' / f'{source}.safetensors'
     with resources.as_file(packaged) as path:
         loaded, _ = load_model(path if path.is_file() else source)
     ours, theirs = asdict(model.config), asdict(loaded.config)
+    if 'uncertainty_scale' not in chosen and ours['uncertainty'] == theirs['uncertainty']:
+        model.config = replace(model.config, uncertainty_scale=loaded.config.uncertainty_scale)
     weights = loaded.state_dict()
     if (ours['uncertainty'], theirs['uncertainty']) == ('learned', 'bins'):
         # A head beside the depth, which it does not change: it may be added at any time.

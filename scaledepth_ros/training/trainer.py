@@ -78,7 +78,8 @@ class Trainer:
         self._checkpoint = options.output / 'last.ckpt'
         self._check_output()
         device = self.processes.device
-        self.model = initial_model(config.model.network(), config.initialisation, config.seed)
+        self.model = initial_model(config.model.network(), config.initialisation, config.seed,
+                                   chosen=config.model.overrides)
         self.model.to(device)
         if config.channels_last:
             self.model.to(memory_format=torch.channels_last)

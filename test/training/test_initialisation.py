@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a network's first weights come from."""
 
+from dataclasses import replace
 import math
 from pathlib import Path
 import pickle
@@ -59,6 +60,17 @@ def test_scene_embeddings_and_first_scale() -> None:
     assert model.scene_scale.fc.bias.item() == pytest.approx(math.log(5.0))
     assert not bool(initial_model(LITE, InitialisationConfig(), 0)
                     .scene_scale.text_embeddings.any())
+
+
+def test_fine_tuning_keeps_the_scale_that_was_fitted_to_the_uncertainty(tmp_path: Path) -> None:
+    fitted = replace(LITE, uncertainty_scale=1.7)
+    save_model(build_model(fitted), tmp_path / 'a.safetensors', description='d')
+    source = InitialisationConfig(model=str(tmp_path / 'a.safetensors'))
+    assert initial_model(LITE, source, 0).config == fitted
+    # Another kind of deviation needs another factor.
+    learned = replace(LITE, uncertainty='learned')
+    assert initial_model(learned, source, 0).config == learned
+    assert initial_model(LITE, source, 0, chosen={'uncertainty_scale'}).config == LITE
 
 
 def test_weights_of_another_trunk_are_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from safetensors import safe_open
 from scaledepth_ros.data.training_set import NetworkBatch
 from scaledepth_ros.errors import CheckpointError, ConfigError, DatasetError
-from scaledepth_ros.model.checkpoint import load_model
+from scaledepth_ros.model.checkpoint import copy_model, load_model
 from scaledepth_ros.training import trainer as trainer_module
 from scaledepth_ros.training.state import load_progress
 from scaledepth_ros.training.step import DivergedError, TrainStep
@@ -218,6 +218,15 @@ def test_fine_tuning_starts_from_the_model(index: Path, tmp_path: Path) -> None:
         RunOptions(output=tmp_path / 'b'))
     for name, value in first.model.state_dict().items():
         assert torch.equal(value.half(), second.model.state_dict()[name].half()), name
+    copy_model(tmp_path / 'a' / 'last.safetensors', tmp_path / 'fitted.safetensors',
+               uncertainty_scale=1.5)
+    for overrides, scale in (((), 1.5), (('model.overrides.uncertainty_scale=1',), 1.0)):
+        third = Trainer(
+            miniature_config(index, f'initialisation.model={tmp_path / "fitted.safetensors"}',
+                             'steps=1', *overrides), RunOptions(output=tmp_path / str(scale)))
+        third.run()
+        tuned, _ = load_model(tmp_path / str(scale) / 'last.safetensors')
+        assert tuned.config.uncertainty_scale == scale
     with pytest.raises(ConfigError, match='trained with canonical_focal_px 80.0 instead of 90.0'):
         Trainer(miniature_config(
             index, 'model.overrides.canonical_focal_px=90',
