@@ -3,6 +3,7 @@
 """``train``: train or fine-tune a network on RGB-D frames."""
 
 import argparse
+import math
 from pathlib import Path
 import shlex
 import sys
@@ -28,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         metavar='KEY.PATH=VALUE', help='replace a value of the configuration')
     parser.add_argument('--steps', type=int, help='the same as --set steps=')
     parser.add_argument('--dev-scenes', metavar='FRACTION|NAMES',
-                        help='hold out this share of the scenes, or these (comma-separated), to '
-                             'make choices by')
+                        help='hold out this share of the scenes (above 0, below 1), or these '
+                             '(comma-separated), to make choices by')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--threads', type=int, help='CPU threads of the computation')
     parser.add_argument('--stop-at', type=int, metavar='STEP',
@@ -86,9 +87,24 @@ def parse_source(text: str) -> dict[str, Any]:
 
 
 def parse_dev_scenes(text: str) -> dict[str, Any]:
-    """Return the configuration that a share, or names with commas between, stand for."""
+    """
+    Return the configuration that a share, or names with commas between, stand for.
+
+    Args:
+        text: As given to --dev-scenes. A number below 1 is a share, one from 1 on a name.
+
+    Raises:
+        ConfigError: It holds out nothing.
+    """
     try:
-        return {'fraction': float(text), 'scenes': []}
+        share = float(text)
     except ValueError:
-        names = [name.strip() for name in text.split(',') if name.strip()]
-        return {'fraction': 0.0, 'scenes': names}
+        share = math.nan
+    if 0 < share < 1:
+        return {'fraction': share, 'scenes': []}
+    names = [name.strip() for name in text.split(',') if name.strip()]
+    if share <= 0 or not names:
+        raise ConfigError(
+            f'--dev-scenes is {text!r}, which holds out nothing; expected a share between 0 and 1 '
+            'or names of scenes (a comma after a number makes it a name).')
+    return {'fraction': 0.0, 'scenes': names}

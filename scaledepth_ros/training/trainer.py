@@ -46,6 +46,9 @@ class RunOptions:
         stop_at: Stop, with a checkpoint, after so many steps of the run; None: at its end.
         minutes: Stop, with a checkpoint, after so much time; None: no limit.
         command: The command line, kept in the model file.
+
+    Raises:
+        ConfigError: A limit is not positive.
     """
 
     output: Path
@@ -53,6 +56,14 @@ class RunOptions:
     stop_at: int | None = None
     minutes: float | None = None
     command: str = ''
+
+    def __post_init__(self) -> None:
+        if self.stop_at is not None and self.stop_at < 1:
+            raise ConfigError(f'stop_at is {self.stop_at}; expected at least 1, or none to go on '
+                              'to the end.')
+        if self.minutes is not None and not self.minutes > 0:
+            raise ConfigError(f'minutes is {self.minutes:g}; expected a positive number, or none '
+                              'for no limit.')
 
 
 class Trainer:

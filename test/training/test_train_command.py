@@ -26,6 +26,10 @@ def test_a_weight_is_a_number_after_the_last_colon(text: str, values: dict[str, 
 def test_dev_scenes_are_a_share_or_names() -> None:
     assert parse_dev_scenes('0.2') == {'fraction': 0.2, 'scenes': []}
     assert parse_dev_scenes('a, b,') == {'fraction': 0.0, 'scenes': ['a', 'b']}
+    # Many data sets number their scenes.
+    for text, names in (('101', ['101']), ('101,7', ['101', '7']), ('1', ['1']), ('nan', ['nan']),
+                        ('0,', ['0']), ('0.5,', ['0.5'])):
+        assert parse_dev_scenes(text) == {'fraction': 0.0, 'scenes': names}
 
 
 @pytest.fixture
@@ -55,6 +59,13 @@ def test_arguments_override_the_configuration(tmp_path: Path, config: Path) -> N
     (['--set', 'optimiser'], 'is no assignment'),
     (['--steps', '0'], 'steps is 0; expected at least 1'),
     (['--threads', '0'], '--threads is 0'),
+    (['--stop-at', '0'], 'stop_at is 0; expected at least 1'),
+    (['--stop-at', '-3'], 'stop_at is -3; expected at least 1'),
+    (['--minutes', '0'], 'minutes is 0; expected a positive number'),
+    (['--minutes', 'nan'], 'minutes is nan; expected a positive number'),
+    (['--dev-scenes', '0'], "--dev-scenes is '0', which holds out nothing"),
+    (['--dev-scenes', '-0.2'], "--dev-scenes is '-0.2', which holds out nothing"),
+    (['--dev-scenes', ','], "--dev-scenes is ',', which holds out nothing"),
     (['--device', 'tpu'], "device is 'tpu'"),
     ([], 'nowhere'),
 ])
