@@ -26,7 +26,12 @@ _log = logging.getLogger(__name__)
 # Left alone, OpenVINO computes in bf16 on processors that can, which moves depth by several
 # per cent; a faster, less exact run has to be asked for.
 _PRECISION_HINTS = {'fp32': 'f32', 'bf16': 'bf16', 'fp16': 'f16'}
+# Graphs stay for four sizes, and for up to eight that are in use, such as those of many cameras in
+# turn: each would be converted again and again for the sake of the next. Of `lite` five further
+# sizes took 80 MB each.
 _KEPT_SIZES = 4
+_MOST_SIZES = 8
+_IN_USE_S = 10.0
 
 Graph = tuple[Any, EngineOutput]
 """A compiled graph, and what PyTorch says of the check frame of its size."""
@@ -94,6 +99,8 @@ class OpenVinoEngine:
     """
     Runs the network with OpenVINO, one compiled graph for each size of the input.
 
+    The last four sizes stay ready, and up to eight that were used in the last ten seconds.
+
     Args:
         make_graph: Returns the graph for a (height, width); called by prepare.
         close: Frees what make_graph holds, and ends a call of it that is under way.
@@ -106,11 +113,13 @@ class OpenVinoEngine:
         self._make_graph = make_graph
         self._close = close
         self._lock = threading.Lock()
+        # The one that was used last is the last one.
         self._requests: OrderedDict[Size, tuple[Any, tuple[bool, ...]]] = OrderedDict()
+        self._used_s: dict[Size, float] = {}
 
     def prepare(self, size: Size) -> EngineOutput:
         """
-        Get ready for a size, which takes seconds; the last four sizes stay ready.
+        Get ready for a size, which takes seconds.
 
         Returns:
             What PyTorch says of the check frame of this size.
@@ -123,8 +132,12 @@ class OpenVinoEngine:
         with self._lock:
             self._requests[size] = (
                 graph.create_infer_request(), tuple(part is not None for part in expected))
-            while len(self._requests) > _KEPT_SIZES:
-                self._requests.popitem(last=False)
+            self._used_s[size] = time.monotonic()
+            self._requests.move_to_end(size)
+            while len(self._requests) > _MOST_SIZES or (
+                    len(self._requests) > _KEPT_SIZES and not self._oldest_is_in_use()):
+                oldest, _request = self._requests.popitem(last=False)
+                del self._used_s[oldest]
         _log.info('OpenVINO graph for input %d x %d ready in %.1f s', size[1], size[0],
                   time.monotonic() - start_s)
         return expected
@@ -137,6 +150,7 @@ class OpenVinoEngine:
         """Drop the graph of a size."""
         with self._lock:
             self._requests.pop(size, None)
+            self._used_s.pop(size, None)
 
     def run(self, image_B3HW: Floats) -> EngineOutput:
         """
@@ -149,6 +163,7 @@ class OpenVinoEngine:
         with self._lock:
             request, said = self._requests[size]
             self._requests.move_to_end(size)
+            self._used_s[size] = time.monotonic()
         rows: list[list[Floats]] = []
         # One by one: a graph for several images would be no faster on a CPU, and another one.
         for index in range(len(image_B3HW)):
@@ -162,6 +177,11 @@ class OpenVinoEngine:
         self._close()
         with self._lock:
             self._requests.clear()
+            self._used_s.clear()
+
+    def _oldest_is_in_use(self) -> bool:
+        oldest = next(iter(self._requests))
+        return time.monotonic() - self._used_s[oldest] < _IN_USE_S
 
 
 def _import_openvino() -> Any:
