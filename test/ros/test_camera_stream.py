@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
-from ros_harness import make_image
+from ros_harness import make_image, make_info
 from scaledepth_ros.ros import camera_stream
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.camera_stream import CameraStream
@@ -130,6 +130,17 @@ def test_an_activation_does_not_wait_for_the_one_before(limited: Limited) -> Non
     limited.stream.unsubscribe()
     limited.stream.subscribe()
     assert limited.run(0.1) > 0
+
+
+def test_camera_info_that_came_once_lasts_beyond_a_deactivation(limited: Limited) -> None:
+    limited.parameters = DepthParameters()
+    assert limited.run(0.1) == 0
+    info = make_info()
+    info.header.frame_id = 'camera_optical_frame'
+    limited.stream._on_camera_info(info)
+    limited.stream.unsubscribe()
+    limited.stream.subscribe()
+    assert limited.run(0.1) == 3
 
 
 @pytest.mark.parametrize(('camera_hz', 'limit_hz', 'expected_hz'), [
