@@ -49,7 +49,8 @@ class KittiEigen(ListedFrames):
         split: ``'train'`` or ``'test'``, or any NAME with a ``kitti_eigen_NAME.txt``.
 
     Raises:
-        DatasetError: The list or an image is missing, or the day's calibration is unknown.
+        DatasetError: The list or an image is missing, a line names no image of a drive, or the
+            day's calibration is unknown.
     """
 
     def __init__(self, root: Path, split: str) -> None:
@@ -60,6 +61,12 @@ class KittiEigen(ListedFrames):
         cameras: dict[Path, CameraModel] = {}
         files = []
         for image, depth, *_ in read_list(path, columns=2):
+            parts = Path(image).parts
+            if len(parts) < 3:
+                raise DatasetError(
+                    f'{path}: {image} has {len(parts)} of at least 3 folders and names; expected '
+                    'DAY/DRIVE/CAMERA/data/FRAME.png.'
+                )
             rgb_path = root / 'input' / image
             height, width = size_of(rgb_path)
             left, top = kb_crop(height, width)
@@ -70,7 +77,7 @@ class KittiEigen(ListedFrames):
                 name=image,
                 dataset='KITTI Eigen',
                 domain='outdoor',
-                scene='kitti_' + Path(image).parts[1].removesuffix('_sync'),
+                scene='kitti_' + parts[1].removesuffix('_sync'),
                 width=KB_CROP_HW[1],
                 height=KB_CROP_HW[0],
                 category='outdoor_scene',
@@ -94,7 +101,10 @@ def _camera(folder: Path, image: str, height: int, width: int) -> CameraModel:
     if calibration.exists():
         number = camera_name.removeprefix('image_')
         match = re.search(rf'^P_rect_{number}: (.+)$', calibration.read_text(), re.MULTILINE)
-        values = [float(text) for text in match.group(1).split()] if match else []
+        try:
+            values = [float(text) for text in match.group(1).split()] if match else []
+        except ValueError:
+            values = []
         if len(values) != 12:
             raise DatasetError(
                 f'{calibration}: has no P_rect_{number} of 12 numbers; expected the file that '

@@ -108,9 +108,15 @@ def test_kitti_says_what_is_wrong(tmp_path):
     _kitti(tmp_path, day='2031_01_01')
     with pytest.raises(DatasetError, match='calibration of 2031_01_01 is unknown'):
         open_dataset(f'kitti:{tmp_path}')
-    _kitti(tmp_path, calibration='P_rect_03: 1\n', day='2031_01_01')
-    with pytest.raises(DatasetError, match=r'has no P_rect_02 of 12 numbers'):
-        open_dataset(f'kitti:{tmp_path}')
+    for calibration in ('P_rect_03: 1\n', f'P_rect_02: {"x " * 12}\n'):
+        _kitti(tmp_path, calibration=calibration, day='2031_01_01')
+        with pytest.raises(DatasetError, match=r'has no P_rect_02 of 12 numbers'):
+            open_dataset(f'kitti:{tmp_path}')
+    save(tmp_path / 'input/2011_09_26/0000000069.png', _rgb(375, 1242))
+    for image in ('2011_09_26/0000000069.png', '0000000069.png'):
+        (tmp_path / 'kitti_eigen_test.txt').write_text(f'{image} depth.png 721.5377\n')
+        with pytest.raises(DatasetError, match=rf'kitti_eigen_test.txt: {image} has .*DAY/DRIVE/'):
+            open_dataset(f'kitti:{tmp_path}')
     with pytest.raises(DatasetError, match='320x240 cannot be cropped to 1216x352'):
         kb_crop(240, 320)
 
