@@ -126,6 +126,8 @@ def test_sunrgbd_rotates_the_bits_back_and_reads_intrinsics(tmp_path):
     _picture(frame / 'image/0000103.jpg', 53, 73)
     millimetres = np.full((53, 73), 2345, np.uint16)
     millimetres[0] = 0
+    # From 8192 mm on, the rotation brings bits round to the other end.
+    millimetres[1] = 9876
     _depth(frame / 'depth_bfx/0000103.png', (millimetres << 3) | (millimetres >> 13))
     (frame / 'intrinsics.txt').write_text('52.9 0 36.5\n0 53.1 26.5\n0 0 1\n')
     (frame / 'scene.txt').write_text('office')
@@ -134,6 +136,7 @@ def test_sunrgbd_rotates_the_bits_back_and_reads_intrinsics(tmp_path):
         f'{base}/image/0000103.jpg {base}/depth_bfx/0000103.png 529.5\n')
     sample = open_dataset(f'sunrgbd:{tmp_path}')[0]
     assert sample.depth_m_HW[5, 5] == np.float32(2.345)
+    assert sample.depth_m_HW[1, 5] == np.float32(9.876)
     assert np.isnan(sample.depth_m_HW[0, 0])
     assert (sample.camera.fx_px, sample.camera.cy_px) == (52.9, 26.5)
     assert sample.info.category == 'office'
