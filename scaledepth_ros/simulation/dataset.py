@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 import csv
 from dataclasses import asdict, dataclass
 import json
@@ -221,7 +222,8 @@ def write_dataset(
         The number of frames in the index.
 
     Raises:
-        DatasetError: The folder holds a data set with other settings, or cannot be written.
+        DatasetError: The folder holds a data set with other settings or cannot be written, or a
+            process was ended from outside.
         ConfigError: The number of frames or workers is below 1.
     """
     if frames < 1 or workers < 1:
@@ -266,6 +268,12 @@ def _write_frames(
             try:
                 for future in as_completed(futures):
                     finish(future.result())
+            except BrokenProcessPool as error:
+                raise DatasetError(
+                    f'one of {workers} processes was ended from outside, most likely because '
+                    'memory ran out: repeat the command with fewer processes (--workers), it goes '
+                    'on where it stopped'
+                ) from error
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -6,6 +6,7 @@ import argparse
 import csv
 import errno
 import hashlib
+from multiprocessing import active_children
 import os
 from pathlib import Path
 import re
@@ -138,6 +139,24 @@ def test_a_real_full_disk_leaves_no_half_file(tmp_path: Path, size: int, file: s
     assert not [path for path in left if re.search(rf'{file}$|part', str(path))]
     assert write_dataset(tmp_path, SMALL, 2) == 2
     assert len(rows_of(tmp_path)) == 2
+
+
+def test_a_process_that_was_ended_is_one_clear_line(tmp_path: Path) -> None:
+    ended = []
+
+    def end_all(count: int) -> None:
+        # As the kernel does where memory runs out, as soon as there is a first frame.
+        for process in active_children() if count and not ended else ():
+            ended.append(process)
+            process.kill()
+    with pytest.raises(DatasetError, match=r'^one of 2 processes was ended from outside, most '
+                                           r'likely because memory ran out: .*fewer processes'):
+        write_dataset(tmp_path, SMALL, 60, workers=2, progress=end_all)
+    assert ended
+    finished = len(list((tmp_path / 'scenes').iterdir()))
+    assert 1 <= finished < len(list(jobs(SMALL, 60)))
+    # What was finished is used: only a scene at most is rendered for this.
+    assert write_dataset(tmp_path, SMALL, 2) == 2
 
 
 def _full(source: object, target: object) -> None:
