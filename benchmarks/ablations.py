@@ -33,6 +33,7 @@ from scaledepth_ros.data.registry import open_dataset  # noqa: E402
 from scaledepth_ros.errors import ConfigError, DatasetError, ScaleDepthError  # noqa: E402
 from scaledepth_ros.evaluation.compare import paired_difference  # noqa: E402
 from scaledepth_ros.evaluation.evaluate import measurable  # noqa: E402
+from scaledepth_ros.whole_file import write_file  # noqa: E402
 
 BASE = 'base'
 # Every fourth scene, in the order of data sets and sizes. Where it starts was chosen for what is
@@ -207,7 +208,7 @@ def remember(path, plan):
         raise ConfigError(f'{path.parent} was run with another {", ".join(changed)}; choose '
                           'another --output, or delete that folder.')
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    write_file(path, text.encode())
 
 
 def call(command, threads=None):

@@ -38,6 +38,7 @@ from scaledepth_ros.evaluation.evaluate import evaluate, worst_frames  # noqa: E
 from scaledepth_ros.evaluation.pictures import draw_output_maps  # noqa: E402
 from scaledepth_ros.inference.predictor import Predictor  # noqa: E402
 from scaledepth_ros.visualization import write_picture  # noqa: E402
+from scaledepth_ros.whole_file import write_file  # noqa: E402
 
 BASELINES = {
     'mean-depth-per-domain': 'mean depth', 'mean-log-depth-per-domain': 'mean log depth',
@@ -101,7 +102,7 @@ def write(options):
     if not blocks:
         raise ConfigError(f'{options.card} has no block that can be filled; expected lines such '
                           'as "<!-- results -->" and "<!-- /results -->".')
-    options.card.write_text(card.fill_blocks(text, blocks), encoding='utf-8')
+    write_file(options.card, card.fill_blocks(text, blocks).encode())
     left = [name for name in wanted if name not in blocks]
     print(f'{options.card}: {", ".join(blocks)} written'
           + (f'; nothing given for {", ".join(left)}' if left else ''))

@@ -7,9 +7,10 @@ from pathlib import Path
 import subprocess
 import sys
 
+from file_size_limit import largest_file
 import pytest
 from scaledepth_ros.data.sample import FrameInfo
-from scaledepth_ros.errors import ConfigError, DatasetError, ScaleDepthError
+from scaledepth_ros.errors import ConfigError, DatasetError, ScaleDepthError, SourceError
 from scaledepth_ros.training.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,6 +112,18 @@ def test_stages_follow_one_another_and_a_finished_variant_is_left_alone(
     assert '--resume' in called[3]
     with pytest.raises(ConfigError, match='was run with another dev_scenes; choose another'):
         ablations.run_variant(parsed, ['y'], 'synthetic-then-real', 0)
+
+
+def test_a_plan_that_does_not_fit_on_the_disk_leaves_none(tmp_path):
+    plan = {'dev_scenes': ['a' * 40]}
+    path = tmp_path / 'plan.json'
+    # Half a plan would keep the same command from going on.
+    with largest_file(10), pytest.raises(SourceError, match=r'plan\.json cannot be written'):
+        ablations.remember(path, plan)
+    assert list(tmp_path.iterdir()) == []
+    ablations.remember(path, plan)
+    ablations.remember(path, plan)
+    assert json.loads(path.read_text()) == plan
 
 
 def write_model(path, steps):

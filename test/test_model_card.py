@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import cv2
+from file_size_limit import largest_file
 import numpy as np
 import pytest
 from scaledepth_ros.data.sample import FrameInfo, RgbdSample
@@ -126,6 +127,19 @@ def test_sources_come_from_the_index(measured):
     code, text = write(measured, '<!-- sources -->\n<!-- /sources -->\n', '--data', index)
     assert code == 0
     assert '| indoor | rooms | 1 | 1 | CC BY 4.0 |' in text
+
+
+def test_a_card_that_does_not_fit_on_the_disk_stays_as_it_was(measured, capsys):
+    card = f'# Card\n<!-- results -->\nold\n<!-- /results -->\n{"text " * 100}\n'
+    path = measured / 'docs' / 'card.md'
+    path.parent.mkdir()
+    path.write_text(card)
+    with largest_file(200):
+        assert model_card.main(['write', str(measured / 'out'), '--card', str(path), '--images',
+                                str(measured / 'docs' / 'images')]) == 1
+    assert 'card.md cannot be written' in capsys.readouterr().err
+    assert path.read_text() == card
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ['card.md', 'images']
 
 
 def test_a_card_without_blocks_is_left_alone(measured, capsys):
