@@ -114,8 +114,9 @@ def _sample_grids(
     mixed = value_BTC.new_zeros(())
     for level, (height, width) in enumerate(sizes):
         plane = levels[level].transpose(1, 2).reshape(batch * heads, depth, height, width)
-        extent = position.new_tensor((width, height))
-        grid = (position[:, :, :, level] + 0.5) * (2 / extent) - 1
+        # Filled where it is used: copied there from two numbers, it would make a GPU wait.
+        step = torch.cat((position.new_full((1,), 2 / width), position.new_full((1,), 2 / height)))
+        grid = (position[:, :, :, level] + 0.5) * step - 1
         # Points before queries: the sum over points then adds whole rows, forward and backward.
         grid = grid.permute(0, 2, 3, 1, 4).reshape(batch * heads, points, queries, 2)
         share = weights[:, :, :, level].permute(0, 2, 3, 1).reshape(-1, 1, points, queries)

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from scaledepth_ros.errors import ConfigError, ImageError
 from scaledepth_ros.model.build import build_model, preset, PRESETS
+from scaledepth_ros.model.deformable_attention import DeformableAttention
 from scaledepth_ros.model.scaledepth import metric_depth
 from small_network import SMALL, small_network
 import torch
+from torch.overrides import TorchFunctionMode
 
 SIZES = [(32, 32), (33, 47), (97, 131), (64, 250), (90, 122)]
 
@@ -43,6 +45,39 @@ def test_any_size_from_32_pixels_gives_finite_depth_of_that_size(model, size):
     assert (edges[:, 1:] > edges[:, :-1]).all()
     assert torch.allclose(edges[:, 0], torch.tensor(1e-3))
     assert torch.allclose(edges[:, -1], torch.tensor(1.001), atol=1e-5)
+
+
+class Calls(TorchFunctionMode):
+    """Notes the names of the functions of PyTorch that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_function__(self, function, _types, arguments=(), options=None):
+        self.names.add(getattr(function, '__name__', str(function)))
+        return function(*arguments, **(options or {}))
+
+
+# Each makes the host wait for a GPU, or the GPU for the host.
+CROSSING = {'tensor', 'as_tensor', 'new_tensor', 'from_numpy', 'item', 'tolist', 'numpy', 'cpu',
+            'nonzero', '__bool__', '__int__', '__float__', '__index__', 'arange'}
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_a_gpu_is_not_waited_for_within_the_network(training):
+    network = small_network().train(training)
+    for part in network.modules():
+        if isinstance(part, DeformableAttention):
+            # The way that a GPU takes.
+            part.sampling = 'grid_sample'
+    images = picture(2, 64, 96)
+    # Tables that depend on sizes only are made once.
+    network(images)
+    with Calls() as calls:
+        network(images)
+    assert 'grid_sample' in calls.names
+    assert not calls.names & CROSSING
 
 
 @pytest.mark.parametrize('size', SIZES)
