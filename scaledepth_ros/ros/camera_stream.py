@@ -122,8 +122,8 @@ class CameraStream:
 
     def subscribe(self) -> None:
         """Start to receive."""
-        # Those of the last time say nothing about this one. The calibration stays: a CameraInfo that
-        # was published once, and not latched, does not come again.
+        # Those of the last time say nothing about this one. The calibration stays: a CameraInfo
+        # that was published once, and not latched, does not come again.
         self.health.forget_stamps()
         self.scale = FrameScale(self._pose_source, self._ranges.measure)
         self._activation = Activation()
