@@ -49,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--protocol', choices=list(PROTOCOLS),
         help='crop, limits and clamps [default; that of the data set for NAME:FOLDER]')
     parser.add_argument(
+        '--no-clamp', action='store_true',
+        help='compare predictions as they are, also where the protocol clamps them to its limits; '
+        'the authors clamp those of nk on nyu and kitti, but not those of n and k')
+    parser.add_argument(
         '--average', choices=('scenes', 'frames'),
         help='means over scenes of means over frames, or over frames [scenes; frames with '
         'NAME:FOLDER, as published numbers are]')
@@ -182,6 +186,8 @@ def _measure(
     if train is not None and args.scenes is not None:
         train = _without(train, frames)
     protocol = get_protocol(args.protocol or name or 'default')
+    if args.no_clamp:
+        protocol = replace(protocol, clamp_prediction=False)
     average = args.average or ('scenes' if name is None else 'frames')
     predictor = Predictor(
         args.model, weights=args.weights, device=args.device, engine=args.engine,

@@ -5,6 +5,9 @@ Evaluation protocols: which pixels of a frame are compared, and how depths are t
 
 The crops and caps are those of the official evaluation, which follows Eigen et al. 2014 (Eigen
 crop), Garg et al. 2016 (Garg crop) and the usual NYU Depth V2 border.
+
+The clamps of ``nyu`` and ``kitti`` are those of ScaleDepth-NK; the authors' configurations of -N
+and -K have none (``evaluate --no-clamp``).
 """
 
 from dataclasses import dataclass, replace

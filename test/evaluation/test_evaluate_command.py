@@ -124,6 +124,24 @@ def test_options_reach_the_predictor_and_the_protocol(index, capsys):
     assert report['average'] == 'frames'
 
 
+@pytest.mark.parametrize('protocol', ['nyu', 'kitti'])
+def test_predictions_are_clamped_only_where_they_are_to_be(
+        index, capsys, monkeypatch, protocol):
+    def infer(self, rgb_HW3, camera=None):
+        depth = np.full(rgb_HW3.shape[:2], 100.0, np.float32)
+        return DepthOutput(
+            depth_m=depth, relative_depth=depth / 100, uncertainty_m=depth / 10, scale_m=100.0,
+            scene=None, scene_probabilities=None)
+    monkeypatch.setattr(StandIn, 'infer', infer)
+    limit_m = {'nyu': 10.0, 'kitti': 80.0}[protocol]
+    for options, said_m in (((), limit_m), (('--no-clamp',), 100.0)):
+        _run('--data', index, '--protocol', protocol, '--json', *options)
+        report = json.loads(capsys.readouterr().out)
+        assert report['indoor']['raw']['abs_rel'] == pytest.approx(said_m / 2.5 - 1)
+        assert report['protocol']['name'] == protocol
+        assert report['protocol']['clamp_prediction'] == (not options)
+
+
 def test_a_network_without_canonical_focal_length_is_rescaled(index, capsys, monkeypatch):
     monkeypatch.setattr(
         StandIn, '__init__', lambda self, model='lite', **options: self.__dict__.update(
