@@ -14,9 +14,10 @@ from rclpy.lifecycle import LifecycleNode
 from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
 from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
+from scaledepth_ros.ros.camera_health import CameraHealth, FaultKind
 from scaledepth_ros.ros.camera_outputs import CameraOutputs
 from scaledepth_ros.ros.camera_pose import PoseSource, TfPose
-from scaledepth_ros.ros.diagnostics import CameraHealth, FaultKind
+from scaledepth_ros.ros.diagnostics import camera_statuses
 from scaledepth_ros.ros.frame_scale import FrameScale
 from scaledepth_ros.ros.image_decoding import check_image
 from scaledepth_ros.ros.input_subscription import InputSubscription
@@ -175,8 +176,8 @@ class CameraStream:
             self.health.calibration_source = 'horizontal_fov_deg'
         else:
             self.health.calibration_source = 'none'
-        return self.health.statuses(
-            active=active, image_timeout_s=parameters.image_timeout_s,
+        return camera_statuses(
+            self.health, active=active, image_timeout_s=parameters.image_timeout_s,
             publisher_count=self._image.publisher_count(), reliability=self._image.reliability,
             silence=self._image.silence())
 

@@ -14,11 +14,12 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 from scaledepth_ros.errors import ScaleDepthError
+from scaledepth_ros.ros.camera_health import FaultKind
 from scaledepth_ros.ros.camera_outputs import create_publisher
 from scaledepth_ros.ros.camera_pose import pose_from_parameters, TfPose
 from scaledepth_ros.ros.camera_stream import CameraStream, Frame
 from scaledepth_ros.ros.depth_process import run_process
-from scaledepth_ros.ros.diagnostics import FaultKind, model_status
+from scaledepth_ros.ros.diagnostics import model_status
 from scaledepth_ros.ros.frame_processor import FrameProcessor
 from scaledepth_ros.ros.inference_worker import InferenceWorker, WorkInterrupted
 from scaledepth_ros.ros.lifecycle import refuse_impossible_transitions, release_state_machine

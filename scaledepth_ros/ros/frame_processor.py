@@ -10,8 +10,8 @@ from typing import Any
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
 from scaledepth_ros.inference.out_of_memory import free_caches, is_out_of_memory
+from scaledepth_ros.ros.camera_health import FaultKind
 from scaledepth_ros.ros.camera_stream import Frame
-from scaledepth_ros.ros.diagnostics import FaultKind
 from scaledepth_ros.ros.image_decoding import decode_compressed_image, decode_image, RgbImage
 
 

@@ -17,8 +17,8 @@ from rclpy.qos import QoSProfile
 from ros_harness import make_image, make_info
 from scaledepth_ros.ros import activation as activation_module
 from scaledepth_ros.ros.activation import Activation
+from scaledepth_ros.ros.camera_health import FaultKind
 from scaledepth_ros.ros.depth_node import DepthNode
-from scaledepth_ros.ros.diagnostics import FaultKind
 from sensor_msgs.msg import CameraInfo, Image
 
 pytestmark = pytest.mark.ros

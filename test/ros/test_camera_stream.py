@@ -12,9 +12,9 @@ from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
 from ros_harness import make_image, make_info
 from scaledepth_ros.ros import camera_stream
+from scaledepth_ros.ros.camera_health import FaultKind
 from scaledepth_ros.ros.camera_pose import pose_from_parameters
 from scaledepth_ros.ros.camera_stream import CameraStream
-from scaledepth_ros.ros.diagnostics import FaultKind
 from scaledepth_ros.ros.parameters import DepthParameters
 
 pytestmark = pytest.mark.ros
