@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
+from scaledepth_ros.errors import CameraInfoError, error_text, ImageError, ScaleDepthError
 from scaledepth_ros.inference.out_of_memory import free_caches, is_out_of_memory
 from scaledepth_ros.ros.camera_health import FaultKind
 from scaledepth_ros.ros.camera_stream import Frame
@@ -71,7 +71,7 @@ class FrameProcessor:
                     frame.report(
                         FaultKind.COMPUTE,
                         f'the batch of {len(decoded)} failed, trying one by one: '
-                        f'{type(error).__name__}: {error}', warning=True)
+                        f'{error_text(error)}', warning=True)
         return [self._infer_one(*item) for item in decoded]
 
     def _infer_one(self, frame: Frame, rgb: RgbImage, camera: CameraModel) -> Any:

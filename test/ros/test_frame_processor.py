@@ -9,6 +9,7 @@ from known_depth_node import KnownDepth
 import pytest
 from ros_harness import make_image
 from scaledepth_ros.camera import CameraModel
+from scaledepth_ros.errors import DeviceError
 from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration
 from scaledepth_ros.ros.camera_health import CameraHealth, FaultKind
@@ -63,9 +64,15 @@ def test_fault_is_reported_where_it_sits(part, kind, text):
     assert message.startswith(text)
 
 
-def test_batch_that_fails_is_a_warning_while_each_image_works():
+@pytest.mark.parametrize(('error', 'said'), [
+    (ValueError('something is not what it was'), 'ValueError: something is not what it was'),
+    (DeviceError('Out of memory on cuda:0.'), 'Out of memory on cuda:0.')])
+def test_batch_that_fails_is_a_warning_while_each_image_works(error, said):
+    def fail(*_arguments):
+        raise error
+
     predictor = KnownDepth(DepthParameters(model='known'))
-    predictor.infer_batch = failing
+    predictor.infer_batch = fail
     published = []
 
     def publish(*arguments, **_options):
@@ -79,8 +86,7 @@ def test_batch_that_fails_is_a_warning_while_each_image_works():
     for stream in streams:
         (kind, text, warning), = stream.reports
         assert (kind, warning) == (FaultKind.COMPUTE, True)
-        assert text == ('the batch of 2 failed, trying one by one: '
-                        'ValueError: something is not what it was')
+        assert text == f'the batch of 2 failed, trying one by one: {said}'
 
 
 def test_camera_that_was_deactivated_costs_the_other_of_a_batch_nothing():
