@@ -27,11 +27,6 @@ class Calibration:
     camera: CameraModel | None = None
     error: CameraInfoError | None = None
 
-    @property
-    def arrived(self) -> bool:
-        """Whether any CameraInfo has arrived."""
-        return self.frame_id is not None
-
     def camera_for(self, frame_id: str, size: tuple[int, int] | None, *,
                    horizontal_fov_deg: float = 0.0, check_frame_id: bool = True) -> CameraModel:
         """
