@@ -20,7 +20,7 @@ class WorkInterrupted(Exception):
 
 class InferenceWorker:
     """
-    Runs frames, newest first, in one thread.
+    Runs frames in one thread: the newest of each camera, in the order they began to wait.
 
     Loading, inference and release all happen in that thread, so a CUDA context or an OpenMP pool
     never changes threads, and the executor stays free to answer while the network works.
