@@ -64,7 +64,7 @@ def reserved_domain() -> Iterator[int]:
 
 def signal_until_it_ends(
         process: subprocess.Popen[Any], numbers: tuple[int, ...] = (signal.SIGINT,),
-        timeout_s: float = 10.0) -> int:
+        timeout_s: float = 60.0) -> int:
     """Send signals in turn, again and again, as impatient people do; return the exit code."""
     deadline_s = time.monotonic() + timeout_s
     for number in itertools.cycle(numbers):
@@ -102,7 +102,7 @@ class DepthProcess:
         self._log.flush()
         return os.pread(self._log.fileno(), 1 << 20, 0).decode(errors='replace')
 
-    def wait_for_log(self, text: str, timeout_s: float = 15.0) -> None:
+    def wait_for_log(self, text: str, timeout_s: float = 60.0) -> None:
         """Wait until it has printed a text."""
         wait_until(lambda: text in self.log(), timeout_s, lambda: f'{text!r} in\n{self.log()}')
 
@@ -113,7 +113,7 @@ class DepthProcess:
         return (int(status['VmRSS'].split()[0]), int(status['Threads']),
                 len(list((folder / 'fd').iterdir())))
 
-    def stop(self, number: int = signal.SIGINT, timeout_s: float = 10.0) -> float:
+    def stop(self, number: int = signal.SIGINT, timeout_s: float = 30.0) -> float:
         """Send a signal and return how long it took to exit [s]."""
         started_s = time.monotonic()
         if self.process.poll() is None:
@@ -134,7 +134,7 @@ def _yaml(value: Any) -> str:
     return str(value)
 
 
-def wait_until(condition: Callable[[], Any], timeout_s: float = 10.0,
+def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0,
                describe: Callable[[], str] = lambda: 'condition') -> Any:
     """Return the first true value of a condition; fail after a while."""
     deadline_s = time.monotonic() + timeout_s
@@ -194,7 +194,7 @@ class Peer:
         if key not in self._publishers:
             publisher = self.node.create_publisher(
                 kind, topic, QoSProfile(depth=5, reliability=self.camera_reliability))
-            wait_until(lambda: publisher.get_subscription_count() > 0, 20,
+            wait_until(lambda: publisher.get_subscription_count() > 0, 60,
                        lambda: f'a subscriber on {topic}')
             self._publishers[key] = publisher
         return self._publishers[key]
@@ -214,7 +214,7 @@ class Peer:
             self.publisher(CameraInfo, f'{prefix}camera_info').publish(info)
         self.publisher(type(image), prefix + topic).publish(image)
 
-    def wait_for_outputs(self, *topics: str, timeout_s: float = 20) -> None:
+    def wait_for_outputs(self, *topics: str, timeout_s: float = 60) -> None:
         """Wait until the depth node's publishers have found this node's subscriptions."""
         for topic in topics or tuple(self.received):
             wait_until(lambda topic=topic: self.node.count_publishers(topic) > 0, timeout_s,
@@ -223,32 +223,39 @@ class Peer:
         time.sleep(0.2)
 
     def exchange(self, image: Any, info: CameraInfo | None, *topics: str,
-                 timeout_s: float = 10.0, **send: Any) -> list[Any]:
+                 timeout_s: float = 30.0, **send: Any) -> list[Any]:
         """Send a frame until every topic has answered with its stamp; return the answers."""
         stamp = image.header.stamp
+        # The first sending waits for the node, which takes nothing from the time to answer.
+        self.send(image, info, **send)
         deadline_s = time.monotonic() + timeout_s
-        while time.monotonic() < deadline_s:
-            self.send(image, info, **send)
+        while True:
             again_s = time.monotonic() + 0.5
             while time.monotonic() < again_s:
                 answers = [self.answer(topic, stamp) for topic in topics]
                 if all(answer is not None for answer in answers):
                     return answers
                 time.sleep(0.005)
-        raise AssertionError(f'no answer on {topics} to stamp {stamp} within {timeout_s} s')
+            if time.monotonic() > deadline_s:
+                raise AssertionError(
+                    f'no answer on {topics} to stamp {stamp} within {timeout_s} s')
+            self.send(image, info, **send)
 
     def send_until(self, condition: Callable[[], Any], image: Any,
-                   info: CameraInfo | None = None, *, timeout_s: float = 10.0,
+                   info: CameraInfo | None = None, *, timeout_s: float = 30.0,
                    **send: Any) -> Any:
         """Send a frame again and again until something is true; return that."""
+        # As in exchange().
+        self.send(image, info, **send)
         deadline_s = time.monotonic() + timeout_s
-        while time.monotonic() < deadline_s:
-            self.send(image, info, **send)
+        while True:
             time.sleep(0.03)
             value = condition()
             if value:
                 return value
-        raise AssertionError(f'not within {timeout_s} s; diagnostics: {self.statuses}')
+            if time.monotonic() > deadline_s:
+                raise AssertionError(f'not within {timeout_s} s; diagnostics: {self.statuses}')
+            self.send(image, info, **send)
 
     def answer(self, topic: str, stamp: Any) -> Any:
         """Return the message of a topic with this stamp, or None."""
@@ -260,7 +267,7 @@ class Peer:
             self.statuses[status.name.split(': ', 1)[1]] = status
 
     def wait_for_status(self, name: str, level: bytes, text: str = '',
-                        timeout_s: float = 15.0) -> DiagnosticStatus:
+                        timeout_s: float = 60.0) -> DiagnosticStatus:
         """Wait for a diagnostic with this level and a text in its message."""
         return wait_until(lambda: self.status(name, level, text), timeout_s,
                           lambda: f'{name} with {level!r} and {text!r}; is '
@@ -273,18 +280,36 @@ class Peer:
             return status
         return None
 
-    def call(self, kind: Any, service: str, request: Any, timeout_s: float = 20.0) -> Any:
+    def call(self, kind: Any, service: str, request: Any, timeout_s: float = 60.0) -> Any:
         """Call a service of the depth node."""
         client = self._clients.get(service)
-        if client is None:
-            client = self._clients[service] = self.node.create_client(kind, service)
-        if not client.service_is_ready():
+        if client is None or not client.service_is_ready():
+            if client is None:
+                client = self._clients[service] = self.node.create_client(kind, service)
             assert client.wait_for_service(timeout_s), f'no service {service}'
-            # The client sees the service before the service sees where to send its answer.
-            time.sleep(0.1)
+            self._introduce(service.rpartition('/')[0], timeout_s)
         future = client.call_async(request)
         wait_until(future.done, timeout_s, lambda: f'an answer of {service}')
         return future.result()
+
+    def _introduce(self, node: str, timeout_s: float) -> None:
+        """Wait until the services of a lifecycle node know of the clients that there are."""
+        # A client sees the service before the service sees where to send its answer, which is
+        # lost then. Clients are announced in order: when a newer one is answered, all are known.
+        newest = self.node.create_client(GetState, f'{node}/get_state')
+        try:
+            assert newest.wait_for_service(timeout_s), f'no service {node}/get_state'
+            answers, deadline_s = [], time.monotonic() + timeout_s
+            while time.monotonic() < deadline_s:
+                answers.append(newest.call_async(GetState.Request()))
+                with suppress(AssertionError):
+                    # Less and less often, lest a node that is busy finds a queue of them.
+                    wait_until(lambda: any(answer.done() for answer in answers),
+                               0.2 * len(answers))
+                    return
+        finally:
+            self.node.destroy_client(newest)
+        raise AssertionError(f'no answer of {node}/get_state within {timeout_s} s')
 
     def drop_clients(self) -> None:
         """Forget the services of a node that has ended."""
@@ -293,7 +318,7 @@ class Peer:
         self._clients.clear()
 
     def change_state(self, transition: str, node: str = '/depth',
-                     timeout_s: float = 20.0) -> bool:
+                     timeout_s: float = 60.0) -> bool:
         """Ask for a lifecycle transition by name, such as 'configure'."""
         number = getattr(Transition, f'TRANSITION_{transition.upper()}')
         request = ChangeState.Request(transition=Transition(id=number))
@@ -301,15 +326,15 @@ class Peer:
 
     def state(self, node: str = '/depth') -> str:
         """Return the lifecycle state."""
-        # Asked again: the answer is lost if the service has not seen this client yet.
-        for timeout_s in (2.0, 5.0, 20.0):
+        # Asked again: of a node that took the place of another the first answer may be lost.
+        for timeout_s in (2.0, 5.0, 60.0):
             with suppress(AssertionError):
                 answer = self.call(
                     GetState, f'{node}/get_state', GetState.Request(), timeout_s)
                 return answer.current_state.label
         raise AssertionError(f'{node} does not say its state')
 
-    def wait_for_state(self, label: str, timeout_s: float = 20.0) -> None:
+    def wait_for_state(self, label: str, timeout_s: float = 60.0) -> None:
         """Wait for a lifecycle state."""
         wait_until(lambda: self.state() == label, timeout_s, lambda: f'state {label}')
 
