@@ -22,7 +22,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--size', type=_size, metavar='WxH',
                        help='size of simulated images (default: 640x480), or asked of a device')
     group.add_argument('--topic', metavar='NAME',
-                       help='image topic of a bag (default: its first colour topic)')
+                       help='image topic of a bag (default: its first colour topic with images)')
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

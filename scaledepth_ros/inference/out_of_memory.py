@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 
+import cv2
 from scaledepth_ros.errors import DeviceError
 from scaledepth_ros.inference.engines import Engine, EngineOutput, Floats
 from scaledepth_ros.memory import give_back_freed_memory
@@ -31,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     text = f'{type(error).__name__}: {error}'.lower()
-    return isinstance(error, RuntimeError) and (
+    return isinstance(error, (RuntimeError, cv2.error)) and (
         'outofmemory' in text or any(words in text for words in _WORDS))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
-from scaledepth_ros.errors import CameraInfoError, ImageError, ScaleDepthError
+from scaledepth_ros.errors import CameraInfoError, error_text, ImageError
 from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
 from scaledepth_ros.ros.camera_health import CameraHealth, FaultKind
@@ -157,8 +157,7 @@ class CameraStream:
                 each.follow_publishers()
             except Exception as error:
                 # The subscription of before goes on, and the next call may succeed.
-                self.report(kind, f'cannot subscribe to {each.topic} anew: '
-                                  f'{type(error).__name__}: {error}')
+                self.report(kind, f'cannot subscribe to {each.topic} anew: {error_text(error)}')
         self._ranges.follow(wanted=self._wants_ranges())
 
     def statuses(self, *, active: bool) -> list[DiagnosticStatus]:
@@ -199,9 +198,7 @@ class CameraStream:
         # It may go away at any moment, and with it the publishers; that is no fault.
         if not self._node.context.ok():
             return
-        text = str(error)
-        if not isinstance(error, (str, ScaleDepthError)):
-            text = f'{type(error).__name__}: {text}'
+        text = error if isinstance(error, str) else error_text(error)
         self.health.fault(kind, text, warning=warning)
         label = f'{self.name} {kind.value}' if self.name else kind.value
         self._log.fault((self.name, kind), f'{label}: {text}', warning=warning)

@@ -13,7 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
-from scaledepth_ros.errors import ScaleDepthError
+from scaledepth_ros.errors import error_text
 from scaledepth_ros.ros.camera_health import FaultKind
 from scaledepth_ros.ros.camera_outputs import create_publisher
 from scaledepth_ros.ros.camera_pose import pose_from_parameters, TfPose
@@ -129,7 +129,7 @@ class DepthNode(LifecycleNode):
                 # way that a signal takes.
                 raise KeyboardInterrupt from None
             # Also what is no ScaleDepthError: an import that fails, a driver that is missing.
-            self._model_error = _text(error)
+            self._model_error = error_text(error)
             self.get_logger().error(f'cannot configure: {self._model_error}')
             self._release(_STOP_TIMEOUT_S)
             self._publish_diagnostics()
@@ -161,7 +161,7 @@ class DepthNode(LifecycleNode):
             if not self.context.ok():
                 raise KeyboardInterrupt from None
             # rclpy would keep the reason to itself.
-            self.get_logger().error(f'cannot activate: {_text(error)}')
+            self.get_logger().error(f'cannot activate: {error_text(error)}')
             self._stop_streams()
             return TransitionCallbackReturn.FAILURE
         self._active = True
@@ -309,11 +309,6 @@ class DepthNode(LifecycleNode):
         for status in message.status:
             status.name = f'{self.get_fully_qualified_name()[1:]}: {status.name}'
         self._diagnostics_publisher.publish(message)
-
-
-def _text(error: Exception) -> str:
-    """Return what a person reads of an error; its kind too where it was not written for that."""
-    return str(error) if isinstance(error, ScaleDepthError) else f'{type(error).__name__}: {error}'
 
 
 def main(args: list[str] | None = None, *,

@@ -13,7 +13,7 @@ from typing import Any
 
 from rclpy.node import Node
 from scaledepth_ros.camera import CameraModel
-from scaledepth_ros.errors import ConfigError, ScaleDepthError
+from scaledepth_ros.errors import ConfigError, error_text
 from scaledepth_ros.ros.camera_pose import TfPose
 from scaledepth_ros.ros.input_subscription import InputSubscription
 from scaledepth_ros.ros.range_messages import cloud_points, Points, range_points, scan_points
@@ -154,7 +154,7 @@ class RangeInputs:
             if self._node.context.ok():
                 if not self._subscribed:
                     self._close_inputs()
-                self._setup_problem = ConfigError(f'{type(error).__name__}: {error}')
+                self._setup_problem = ConfigError(error_text(error))
 
     def measure(self, header: Any, camera: CameraModel, depth_m: Any) -> RangeScale:
         """
@@ -276,11 +276,9 @@ class RangeInputs:
             kept.append(reading)
 
     def _fail(self, each: _Sensor, error: Exception) -> None:
-        text = str(error) if isinstance(error, ScaleDepthError) else (
-            f'{type(error).__name__}: {error}')
         with self._lock:
             self._failures[each] = time.monotonic(), ConfigError(
-                f'a message on {self._topics[each]} cannot be used: {text}')
+                f'a message on {self._topics[each]} cannot be used: {error_text(error)}')
 
     def _unsubscribe(self) -> None:
         self._close_inputs()

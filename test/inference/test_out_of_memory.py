@@ -5,6 +5,7 @@
 import errno
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from scaledepth_ros.errors import DeviceError
@@ -61,6 +62,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
                   'CUDACachingAllocator.cpp":830, please report a bug to PyTorch.'), True),
     (RuntimeError('CUDA error: device-side assert triggered'), False),
     (OSError(errno.ENOMEM, 'Cannot allocate memory'), True),
+    (cv2.error("OpenCV(4.12.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate "
+               "7077888 bytes in function 'OutOfMemoryError'"), True),
+    (cv2.error('OpenCV(4.12.0) color.cpp:199: error: (-215:Assertion failed) !_src.empty()'),
+     False),
     (OSError(errno.ENOENT, 'No such file or directory'), False),
     (ValueError('out of memory'), False)])
 def test_lack_of_memory_is_told_from_other_errors(error: Exception, expected: bool) -> None:
