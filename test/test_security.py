@@ -125,7 +125,7 @@ from rclpy.node import Node
 name, wait_for = sys.argv[1:]
 rclpy.init()
 node = Node('looker')
-last, since_s, deadline_s = None, 0.0, time.monotonic() + 60.0
+last, since_s, deadline_s = None, 0.0, time.monotonic() + 150.0
 while time.monotonic() < deadline_s:
     try:
         seen = {verb: sorted(each for each, _types in ask(name, '/')) for verb, ask in (
@@ -181,9 +181,12 @@ class Running:
         """Return what the node has on the network, once it has a topic that comes last."""
         ended = subprocess.run(
             [sys.executable, '-c', LOOK, node, wait_for], env=self._environment, cwd=self.home,
-            capture_output=True, text=True, timeout=120, check=True)
+            capture_output=True, text=True, timeout=200, check=True)
         line = next(each for each in ended.stdout.splitlines() if each.startswith('SEEN '))
-        return {verb: set(names) for verb, names in json.loads(line[len('SEEN '):]).items()}
+        seen = {verb: set(names) for verb, names in (
+            json.loads(line[len('SEEN '):]) or {'publish': (), 'subscribe': ()}).items()}
+        assert wait_for in seen['publish'] | seen['subscribe'], f'{seen}; its log:\n{self.log()}'
+        return seen
 
     def stop(self) -> int:
         """End it with SIGINT and return its exit code."""
@@ -219,6 +222,7 @@ def of_this_distribution(names: set[str]) -> set[str]:
 
 
 @pytest.mark.ros
+@pytest.mark.timeout(600)
 @needs_rclpy
 def test_policy_grants_the_depth_node_what_it_has_and_nothing_else(
         run: Callable[..., Running]) -> None:
@@ -242,6 +246,7 @@ def test_policy_grants_the_depth_node_what_it_has_and_nothing_else(
 
 
 @pytest.mark.ros
+@pytest.mark.timeout(600)
 @needs_rclpy
 def test_policy_grants_the_demo_camera_what_it_has_and_nothing_else(
         run: Callable[..., Running]) -> None:
