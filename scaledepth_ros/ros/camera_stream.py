@@ -11,6 +11,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
+from scaledepth_ros.bag import stamp_ns_of
 from scaledepth_ros.errors import CameraInfoError, error_text, ImageError
 from scaledepth_ros.ros.activation import Activation
 from scaledepth_ros.ros.calibration import Calibration, CalibrationTracker, MissingCameraInfoError
@@ -237,7 +238,7 @@ class CameraStream:
     def _on_image(self, message: Any) -> None:
         self.health.count(self.health.received)
         self.health.frame_id = message.header.frame_id
-        self._watch_clock(message.header.stamp)
+        self._watch_clock(message.header)
         self.health.idle = not self.outputs.wanted()
         if self.health.idle:
             return
@@ -280,8 +281,8 @@ class CameraStream:
         if self._submit(frame):
             self.health.count(self.health.dropped)
 
-    def _watch_clock(self, stamp: Any) -> None:
-        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+    def _watch_clock(self, header: Any) -> None:
+        stamp_ns = stamp_ns_of(header)
         if stamp_ns < self._last_stamp_ns:
             # Throttled, because two cameras on one topic do this with every image.
             self._log.fault(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import time
 from typing import Any
 
+from scaledepth_ros.bag import stamp_ns_of
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import CameraInfoError, error_text, ImageError, ScaleDepthError
 from scaledepth_ros.inference.out_of_memory import free_caches, is_out_of_memory
@@ -100,8 +101,7 @@ class FrameProcessor:
         health.scale_factor, health.correction = scaled.factor, scaled.correction
         health.anchor_sensor = scaled.sensor
         problem = problem or scaled.problem
-        stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
-        health.finished(latency_ms=(self._now_ns() - stamp_ns) / 1e6,
+        health.finished(latency_ms=(self._now_ns() - stamp_ns_of(header)) / 1e6,
                         processing_ms=(time.monotonic() - frame.received_s) * 1e3)
         stream.recovered(*(kind for kind in FaultKind if kind != FaultKind.OUTPUT))
         if problem is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import time
 from typing import Any
 
+from scaledepth_ros.bag import stamp_ns_of
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError
 from scaledepth_ros.ros.camera_pose import PoseSource
@@ -78,7 +79,7 @@ class FrameScale:
                     parameters.scale_time_constant_s)
         if settings != self._settings:
             self._settings, self._tracker = settings, ScaleTracker(*settings[1:])
-        frame = self._advance(header.stamp), float(output.scale_m), output.depth_m, camera
+        frame = self._advance(header), float(output.scale_m), output.depth_m, camera
         problem, sensor = None, ''
         if anchor == 'ranges':
             ranges = self._ranges(header, camera, output.depth_m)
@@ -99,14 +100,14 @@ class FrameScale:
             output = output.rescaled(update.factor)
         return ScaledOutput(output, update.factor, update.correction, problem, sensor)
 
-    def _advance(self, stamp: Any) -> float:
+    def _advance(self, header: Any) -> float:
         """
         Return the time of a frame: its stamp, but for a constant.
 
         Time goes on where stamps stand still: drivers leave them at 0. To the tracker all frames
         would be of one moment, and what is measured at one moment is averaged for ever.
         """
-        stamp_ns, now_s = stamp.sec * 1_000_000_000 + stamp.nanosec, time.monotonic()
+        stamp_ns, now_s = stamp_ns_of(header), time.monotonic()
         self._time_s += (now_s - self._processed_s if stamp_ns == self._stamp_ns
                          else (stamp_ns - self._stamp_ns) / 1e9)
         self._stamp_ns, self._processed_s = stamp_ns, now_s

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from rclpy.node import Node
+from scaledepth_ros.bag import stamp_ns_of
 from scaledepth_ros.camera import CameraModel
 from scaledepth_ros.errors import ConfigError, error_text
 from scaledepth_ros.ros.camera_pose import TfPose
@@ -166,7 +167,7 @@ class RangeInputs:
             depth_m: (H, W) float32 [m], as the network says it.
 
         """
-        stamp_ns = _nanoseconds(header.stamp)
+        stamp_ns = stamp_ns_of(header)
         failed_s = time.monotonic() - _FAILURE_S
         problems = [self._setup_problem]
         with self._lock:
@@ -258,7 +259,7 @@ class RangeInputs:
     def _receive(self, each: _Sensor, message: Any) -> None:
         if not message.header.frame_id:
             raise ConfigError('it has no frame_id, so nobody knows where it was measured')
-        stamp_ns = _nanoseconds(message.header.stamp)
+        stamp_ns = stamp_ns_of(message.header)
         kept = self._kept.get(each)
         if kept and 0 < stamp_ns - kept[-1].stamp_ns < _STEP_NS:
             return
@@ -302,7 +303,3 @@ class RangeInputs:
         self._tf_wanted = ''
         self._unmatched_s: float | None = None
         self._silence = ''
-
-
-def _nanoseconds(stamp: Any) -> int:
-    return stamp.sec * 1_000_000_000 + stamp.nanosec
