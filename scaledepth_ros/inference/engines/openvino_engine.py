@@ -4,6 +4,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 import importlib
 import logging
 import sys
@@ -95,6 +96,15 @@ class OpenVino:
         return self._core.import_model(tensor, 'CPU', self._settings)
 
 
+@dataclass
+class _Ready:
+    """A graph to run, which optional parts of the answer it gives, and when it was used."""
+
+    request: Any
+    said: tuple[bool, ...]
+    used_s: float
+
+
 class OpenVinoEngine:
     """
     Runs the network with OpenVINO, one compiled graph for each size of the input.
@@ -114,8 +124,7 @@ class OpenVinoEngine:
         self._close = close
         self._lock = threading.Lock()
         # The one that was used last is the last one.
-        self._requests: OrderedDict[Size, tuple[Any, tuple[bool, ...]]] = OrderedDict()
-        self._used_s: dict[Size, float] = {}
+        self._ready: OrderedDict[Size, _Ready] = OrderedDict()
 
     def prepare(self, size: Size) -> EngineOutput:
         """
@@ -130,27 +139,25 @@ class OpenVinoEngine:
         start_s = time.monotonic()
         graph, expected = self._make_graph(size)
         with self._lock:
-            self._requests[size] = (
-                graph.create_infer_request(), tuple(part is not None for part in expected))
-            self._used_s[size] = time.monotonic()
-            self._requests.move_to_end(size)
-            while len(self._requests) > _MOST_SIZES or (
-                    len(self._requests) > _KEPT_SIZES and not self._oldest_is_in_use()):
-                oldest, _request = self._requests.popitem(last=False)
-                del self._used_s[oldest]
+            self._ready[size] = _Ready(
+                graph.create_infer_request(), tuple(part is not None for part in expected),
+                used_s=time.monotonic())
+            self._ready.move_to_end(size)
+            while len(self._ready) > _MOST_SIZES or (
+                    len(self._ready) > _KEPT_SIZES and not self._oldest_is_in_use()):
+                self._ready.popitem(last=False)
         _log.info('OpenVINO graph for input %d x %d ready in %.1f s', size[1], size[0],
                   time.monotonic() - start_s)
         return expected
 
     def is_ready(self, size: Size) -> bool:
         """Whether run takes images of this size."""
-        return size in self._requests
+        return size in self._ready
 
     def forget(self, size: Size) -> None:
         """Drop the graph of a size."""
         with self._lock:
-            self._requests.pop(size, None)
-            self._used_s.pop(size, None)
+            self._ready.pop(size, None)
 
     def run(self, image_B3HW: Floats) -> EngineOutput:
         """
@@ -161,9 +168,10 @@ class OpenVinoEngine:
         """
         size = image_B3HW.shape[2], image_B3HW.shape[3]
         with self._lock:
-            request, said = self._requests[size]
-            self._requests.move_to_end(size)
-            self._used_s[size] = time.monotonic()
+            ready = self._ready[size]
+            self._ready.move_to_end(size)
+            ready.used_s = time.monotonic()
+        request, said = ready.request, ready.said
         rows: list[list[Floats]] = []
         # One by one: a graph for several images would be no faster on a CPU, and another one.
         for index in range(len(image_B3HW)):
@@ -176,12 +184,11 @@ class OpenVinoEngine:
         """Free the compiled graphs and what they are made from."""
         self._close()
         with self._lock:
-            self._requests.clear()
-            self._used_s.clear()
+            self._ready.clear()
 
     def _oldest_is_in_use(self) -> bool:
-        oldest = next(iter(self._requests))
-        return time.monotonic() - self._used_s[oldest] < _IN_USE_S
+        oldest = next(iter(self._ready.values()))
+        return time.monotonic() - oldest.used_s < _IN_USE_S
 
 
 def _import_openvino() -> Any:
