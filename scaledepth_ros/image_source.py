@@ -257,11 +257,10 @@ class BagSource(ImageSource):
         with BagReader(path) as bag:
             topic = _image_topic(bag, options.image_topic)
             self.frame_count = bag.counts[topic] or None
-            infos = [t for t, kind in bag.topics.items()
-                     if kind == _INFO_TYPE and bag.has_messages(t)]
+            info = f'{topic.removesuffix("/compressed").rpartition("/")[0]}/camera_info'
+            given = bag.topics.get(info) == _INFO_TYPE and bag.has_messages(info)
         self._topic = topic
-        namespace = topic.removesuffix('/compressed').rpartition('/')[0]
-        self._info_topic = next((t for t in infos if t == f'{namespace}/camera_info'), None)
+        self._info_topic = info if given else None
         self._asks_bag = not options.states_intrinsics and self._info_topic is not None
         self.description = f'{path.name} {topic}'
         self.intrinsics = self._info_topic if self._asks_bag and self._info_topic else (
@@ -310,9 +309,9 @@ def _image_topic(bag: BagReader, wanted: str | None) -> str:
             f'{bag.path} has no image topic{f" {wanted}" if wanted else ""}; it has '
             f'{", ".join(listed) or "no images at all"}.'
         )
-    filled = [topic for topic in listed if bag.has_messages(topic)]
-    topic = wanted or (filled or listed)[0]
-    if topic not in filled:
+    topic = wanted or next(filter(bag.has_messages, listed), listed[0])
+    if not bag.has_messages(topic):
+        filled = [other for other in listed if bag.has_messages(other)]
         # A recorder lists what it subscribes to, whether or not anything comes.
         raise SourceError(
             f'{bag.path} lists the image topic {topic} and holds no message of it; '
