@@ -189,11 +189,11 @@ def test_the_real_network_is_measured(tmp_path, capsys):
     assert report['latency_ms']['p50'] > 0
 
 
-def _spoil(index):
+def _spoil(index, split='val'):
     """Empty the depth of one room, and lose the picture of a street."""
-    for path in index.parent.glob('val_room1/*_depth.png'):
+    for path in index.parent.glob(f'{split}_room1/*_depth.png'):
         save(path, np.zeros((64, 96), np.uint16))
-    for path in index.parent.glob('val_street0/*[0-9].png'):
+    for path in index.parent.glob(f'{split}_street0/*[0-9].png'):
         path.unlink()
 
 
@@ -219,16 +219,8 @@ def test_strict_stops_at_a_frame_that_cannot_be_used(index):
         _run('--data', index, '--json', '--strict')
 
 
-def _spoil_training(index):
-    """Empty the depth of a room to learn from, and lose the picture of a street."""
-    for path in index.parent.glob('train_room1/*_depth.png'):
-        save(path, np.zeros((64, 96), np.uint16))
-    for path in index.parent.glob('train_street0/*[0-9].png'):
-        path.unlink()
-
-
 def test_training_frames_that_cannot_be_used_do_not_cost_the_measurement(index, capsys):
-    _spoil_training(index)
+    _spoil(index, 'train')
     assert _run('--data', index, '--json', '--baseline', 'mean-depth',
                 '--baseline', 'mean-log-depth-per-domain') == 0
     captured = capsys.readouterr()

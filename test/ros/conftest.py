@@ -18,7 +18,9 @@ os.environ.update(local_environment(Path(_FOLDER.name)))
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
+from health_bench import Clock, set_clock  # noqa: E402
 from ros_harness import DepthProcess, Peer, reserved_domain  # noqa: E402
+from scaledepth_ros.ros.camera_health import CameraHealth  # noqa: E402
 
 
 @pytest.fixture
@@ -56,3 +58,15 @@ def join(domain: int) -> Iterator[Callable[..., Peer]]:
     yield join_one
     for peer in peers:
         peer.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let a test set the time that health is noted and told by."""
+    return set_clock(monkeypatch)
+
+
+@pytest.fixture
+def health(clock: Clock) -> CameraHealth:
+    """Give the health of a camera without a name, from which nothing has come."""
+    return CameraHealth('', '/image', started_s=clock.now_s)

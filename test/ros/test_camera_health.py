@@ -3,19 +3,9 @@
 """What is counted of a camera, and how long it is remembered."""
 from __future__ import annotations
 
-from health_bench import Clock, ERROR, set_clock, WARN
+from health_bench import ERROR, WARN
 import pytest
-from scaledepth_ros.ros.camera_health import CameraHealth, FaultKind, RateMeter
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    return set_clock(monkeypatch)
-
-
-@pytest.fixture
-def health(clock) -> CameraHealth:
-    return CameraHealth('', '/image', started_s=clock.now_s)
+from scaledepth_ros.ros.camera_health import FaultKind, RateMeter
 
 
 def test_fault_can_be_asked_for_after_it_has_gone(health):

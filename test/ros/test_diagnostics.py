@@ -5,23 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from health_bench import Clock, ERROR, OK, set_clock, statuses, WARN
+from health_bench import ERROR, OK, statuses, WARN
 from known_depth_node import KnownDepth
 import numpy as np
-import pytest
-from scaledepth_ros.ros.camera_health import CameraHealth, FaultKind
+from scaledepth_ros.ros.camera_health import FaultKind
 from scaledepth_ros.ros.diagnostics import model_status
 from scaledepth_ros.ros.parameters import DepthParameters
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    return set_clock(monkeypatch)
-
-
-@pytest.fixture
-def health(clock) -> CameraHealth:
-    return CameraHealth('', '/image', started_s=clock.now_s)
 
 
 def test_silence_says_more_than_the_fault_of_the_last_image(health, clock):

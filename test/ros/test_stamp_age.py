@@ -4,21 +4,11 @@
 from __future__ import annotations
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from health_bench import Clock, OK, set_clock, statuses, WARN
+from health_bench import OK, statuses, WARN
 import pytest
-from scaledepth_ros.ros.camera_health import CameraHealth, FaultKind
+from scaledepth_ros.ros.camera_health import FaultKind
 
 NOW_NS = 1_760_000_000 * 10**9
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    return set_clock(monkeypatch)
-
-
-@pytest.fixture
-def health(clock) -> CameraHealth:
-    return CameraHealth('', '/image', started_s=clock.now_s)
 
 
 def stamp(health, clock, *ages_s: float, now_ns: int = NOW_NS) -> None:
